@@ -1,0 +1,57 @@
+"""Every default in one place, each with its unit in its name."""
+
+# -- builds and keys ------------------------------------------------------------------------------------------------
+BUILD_ID_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+CONTENT_BUILD_ID_CHARACTERS = 16
+HASH_TOKEN_MINIMUM_CHARACTERS = 8
+DEFAULT_DOCUMENT_MODE = "spa"
+SITE_NAME_PATTERN = r"[a-z][a-z0-9-]{0,22}[a-z0-9]"
+"""At most 24 characters, so that `bluegreen-<site>-<account>-<region>` stays within S3's 63."""
+
+# -- headers --------------------------------------------------------------------------------------------------------
+IMMUTABLE_CACHE_CONTROL = "public, max-age=31536000, immutable"
+REVALIDATE_CACHE_CONTROL = "no-cache"
+EDGE_TTL_SECONDS = 31_536_000
+BUILD_HEADER = "x-build-id"
+VISITOR_HEADER = "x-bluegreen-visitor"
+ROLE_HEADER = "x-bluegreen-role"
+BUILD_METADATA = "build-id"
+"""S3 user metadata; viewers and functions see `x-amz-meta-build-id`."""
+DIGEST_METADATA = "sha256"
+
+# -- cookies --------------------------------------------------------------------------------------------------------
+VISITOR_COOKIE = "__Host-bg-visitor"
+BUILD_COOKIE = "__Host-bg-build"
+PREVIEW_COOKIE = "__Host-bg-preview"
+VISITOR_COOKIE_MAX_AGE_SECONDS = 31_536_000
+BUILD_COOKIE_MAX_AGE_SECONDS = 604_800
+
+# -- routing --------------------------------------------------------------------------------------------------------
+FULL_WEIGHT_BASIS_POINTS = 10_000
+HOLDOUT_BASIS_POINTS = 500
+ROUTING_KEY = "routing"
+CONTROL_KEY = "control"
+SECRET_KEY = "secret"  # noqa: S105  the key's name, not its value
+BUILD_KEY_PREFIX = "build/"
+KVS_VALUE_MAXIMUM_BYTES = 1024
+KVS_KEY_MAXIMUM_BYTES = 512
+
+# -- rollout --------------------------------------------------------------------------------------------------------
+CANARY_PERCENT = 10
+CANARY_INTERVAL_MINUTES = 5
+ROLLOUT_INTERVAL_MAXIMUM_MINUTES = 2880
+BAKE_MINUTES = 5
+BAKE_MAXIMUM_MINUTES = 55
+"""CodeDeploy waits an hour for a hook; five minutes are kept for the sync that answers it."""
+SYNC_LOOP_SECONDS = 5
+VERIFY_WAIT_MINUTES = 10
+
+# -- verdict --------------------------------------------------------------------------------------------------------
+METRIC_NAMESPACE = "BluegreenCdn"
+VERDICT_PERIOD_SECONDS = 60
+VERDICT_MINIMUM_PAGE_LOADS = 50
+VERDICT_Z_THRESHOLD = 4.0
+
+# -- tokens ---------------------------------------------------------------------------------------------------------
+BEACON_TOKEN_LIFETIME_SECONDS = 86_400
+PREVIEW_TOKEN_LIFETIME_SECONDS = 3_600
