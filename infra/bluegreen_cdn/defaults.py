@@ -5,6 +5,7 @@ BUILD_ID_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 CONTENT_BUILD_ID_CHARACTERS = 16
 HASH_TOKEN_MINIMUM_CHARACTERS = 8
 DEFAULT_DOCUMENT_MODE = "spa"
+DOCUMENT_MODES = ("spa", "directory", "html")
 SITE_NAME_PATTERN = r"[a-z][a-z0-9-]{0,22}[a-z0-9]"
 """At most 24 characters, so that `bluegreen-<site>-<account>-<region>` stays within S3's 63."""
 
@@ -39,10 +40,13 @@ KVS_KEY_MAXIMUM_BYTES = 512
 # -- rollout --------------------------------------------------------------------------------------------------------
 CANARY_PERCENT = 10
 CANARY_INTERVAL_MINUTES = 5
+LINEAR_INTERVAL_MINUTES = 1
 ROLLOUT_INTERVAL_MAXIMUM_MINUTES = 2880
 BAKE_MINUTES = 5
 BAKE_MAXIMUM_MINUTES = 55
 """CodeDeploy waits an hour for a hook; five minutes are kept for the sync that answers it."""
+HOLDOUT_PERCENT = 5
+HOLDOUT_MAXIMUM_PERCENT = 50
 SYNC_LOOP_SECONDS = 5
 VERIFY_WAIT_MINUTES = 10
 
@@ -50,8 +54,18 @@ VERIFY_WAIT_MINUTES = 10
 METRIC_NAMESPACE = "BluegreenCdn"
 VERDICT_PERIOD_SECONDS = 60
 VERDICT_MINIMUM_PAGE_LOADS = 50
+VERDICT_MINIMUM_STABLE_PAGE_LOADS = 5
+"""Far fewer than the candidate's: at full weight stable keeps only the hold-out, and the test itself doubts a small control."""
 VERDICT_Z_THRESHOLD = 4.0
+VERDICT_EVALUATION_PERIODS = 3
+VERDICT_DATAPOINTS_TO_ALARM = 1
+"""One bad period of the last three: the newest is often read as zero, because its metrics are still on their way."""
 
 # -- tokens ---------------------------------------------------------------------------------------------------------
 BEACON_TOKEN_LIFETIME_SECONDS = 86_400
 PREVIEW_TOKEN_LIFETIME_SECONDS = 3_600
+
+# -- calls to AWS ---------------------------------------------------------------------------------------------------
+AWS_RETRY_ATTEMPTS = 6
+AWS_CONNECT_TIMEOUT_SECONDS = 10
+AWS_READ_TIMEOUT_SECONDS = 60

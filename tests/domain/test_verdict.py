@@ -1,0 +1,156 @@
+import math
+import random
+import re
+
+import pytest
+from bluegreen_cdn import defaults
+from bluegreen_cdn.domain.verdict import (
+    ASSET_FAILURES,
+    PAGE_LOADS,
+    SCRIPT_ERRORS,
+    Role,
+    Verdict,
+)
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+VERDICT = Verdict()
+
+
+def sums(n1: float, b1: float, n0: float, b0: float, *, as_assets: bool = False) -> dict[tuple[Role, str], float]:
+    kind = ASSET_FAILURES if as_assets else SCRIPT_ERRORS
+    return {
+        (Role.CANDIDATE, PAGE_LOADS): n1,
+        (Role.CANDIDATE, kind): b1,
+        (Role.STABLE, PAGE_LOADS): n0,
+        (Role.STABLE, kind): b0,
+    }
+
+
+def direct(n1: int, b1: int, n0: int, b0: int) -> float:
+    """The textbook formula: difference of proportions over its pooled standard error, corrected for continuity."""
+    b1, b0 = min(b1, n1), min(b0, n0)
+    pooled = (b1 + b0) / (n1 + n0)
+    if pooled in (0, 1):
+        return 0.0
+    error = math.sqrt(pooled * (1 - pooled) * (1 / n1 + 1 / n0))
+    return max(0.0, (b1 / n1 - b0 / n0 - (1 / n1 + 1 / n0) / 2) / error)
+
+
+loads = st.integers(0, 20_000)
+enough = st.integers(defaults.VERDICT_MINIMUM_PAGE_LOADS, 20_000)
+
+
+@given(enough, loads, enough, loads)
+def test_score_is_the_textbook_formula(n1: int, b1: int, n0: int, b0: int) -> None:
+    assert VERDICT.score(sums(n1, b1, n0, b0)) == pytest.approx(direct(n1, b1, n0, b0), rel=1e-9, abs=1e-9)
+
+
+@given(loads, loads, loads, loads)
+def test_score_is_finite_and_never_negative(n1: int, b1: int, n0: int, b0: int) -> None:
+    score = VERDICT.score(sums(n1, b1, n0, b0))
+    assert math.isfinite(score)
+    assert score >= 0
+
+
+@given(st.integers(0, defaults.VERDICT_MINIMUM_PAGE_LOADS - 1), loads, loads, loads)
+def test_no_verdict_below_the_minimum_sample(n1: int, b1: int, n0: int, b0: int) -> None:
+    assert VERDICT.score(sums(n1, b1, n0, b0)) == 0
+
+
+def test_no_verdict_without_a_control_group() -> None:
+    assert VERDICT.score(sums(1000, 1000, defaults.VERDICT_MINIMUM_STABLE_PAGE_LOADS - 1, 0)) == 0
+    assert VERDICT.score({}) == 0
+
+
+@given(enough, loads, enough, loads)
+def test_a_candidate_that_is_no_worse_is_never_judged(n1: int, b1: int, n0: int, b0: int) -> None:
+    assume(min(b1, n1) * n0 <= min(b0, n0) * n1)
+    assert VERDICT.score(sums(n1, b1, n0, b0)) == 0
+
+
+@given(enough, loads, enough, loads, st.integers(1, 100))
+def test_more_errors_of_the_candidate_or_fewer_of_stable_never_help_it(
+    n1: int, b1: int, n0: int, b0: int, more: int
+) -> None:
+    worse = VERDICT.score(sums(n1, b1 + more, n0, b0))
+    assert worse >= VERDICT.score(sums(n1, b1, n0, b0)) - 1e-9
+
+
+@given(enough, loads, enough, loads)
+def test_errors_and_failed_assets_count_alike(n1: int, b1: int, n0: int, b0: int) -> None:
+    assert VERDICT.score(sums(n1, b1, n0, b0)) == VERDICT.score(sums(n1, b1, n0, b0, as_assets=True))
+
+
+def test_a_page_with_many_errors_is_one_bad_page() -> None:
+    assert VERDICT.score(sums(100, 100_000, 900, 9)) == VERDICT.score(sums(100, 100, 900, 9))
+
+
+def test_a_broken_page_is_caught_even_by_the_hold_out_alone() -> None:
+    assert VERDICT.is_worse(sums(100, 20, 900, 4))
+    assert VERDICT.is_worse(sums(400, 240, 20, 1))
+    assert not VERDICT.is_worse(sums(100, 2, 900, 9))
+
+
+def test_false_alarms_are_rare_when_both_builds_are_alike() -> None:
+    """40,000 judged minutes; rates and volumes as real sites have them. A release is judged for some ten minutes."""
+    rng = random.Random(20)
+    alarms = 0
+    minutes = 40_000
+    for minute in range(minutes):
+        rate = (0.0005, 0.002, 0.01, 0.05)[minute % 4]
+        n1, n0 = ((50, 450), (100, 900), (950, 50), (500, 500))[minute // 4 % 4]
+        b1, b0 = _binomial(rng, n1, rate), _binomial(rng, n0, rate)
+        alarms += VERDICT.is_worse(sums(n1, b1, n0, b0))
+    assert alarms / minutes < 0.0005, alarms
+
+
+def _binomial(rng: random.Random, n: int, rate: float) -> int:
+    """A draw by its gaps: quick where the rate is small."""
+    count, at = 0, 0
+    while True:
+        at += int(math.log(1 - rng.random()) / math.log(1 - rate)) + 1
+        if at > n:
+            return count
+        count += 1
+
+
+# -- metric math ----------------------------------------------------------------------------------------------------
+
+
+def evaluate_as_text(values: dict[tuple[Role, str], float]) -> float:
+    """Evaluate the rendered text, not the tree: what an alarm that got these strings would compute."""
+    math_ = VERDICT.metric_math()
+    known: dict[str, float | None] = {metric.id: values.get((metric.role, metric.name)) for metric in math_.metrics}
+    scope = {"IF": lambda c, a, b: a if c else b, "SQRT": math.sqrt, "FILL": lambda v, to: to if v is None else v}
+    result = math.nan
+    for query in math_.queries:
+        result = eval(query.expression, {"__builtins__": {}}, {**scope, **known})
+        known[query.id] = result
+    return result
+
+
+@given(
+    st.dictionaries(
+        st.tuples(st.sampled_from(Role), st.sampled_from([PAGE_LOADS, SCRIPT_ERRORS, ASSET_FAILURES])), loads
+    )
+)
+def test_the_rendered_text_computes_the_same_score(values: dict[tuple[Role, str], float]) -> None:
+    assert evaluate_as_text(values) == pytest.approx(VERDICT.score(values), rel=1e-9)
+
+
+def test_rendering_is_what_cloudwatch_accepts() -> None:
+    math_ = Verdict(minimum_page_loads=70, z_threshold=3.5, period_seconds=300).metric_math()
+    ids = [metric.id for metric in math_.metrics] + [query.id for query in math_.queries]
+    assert len(ids) == len(set(ids)) <= 20, "an alarm takes at most twenty queries"
+    assert len(math_.metrics) <= 10, "an alarm takes at most ten metrics"
+    assert all(re.fullmatch(r"[a-z][A-Za-z0-9_]*", name) for name in ids)
+    defined = {metric.id for metric in math_.metrics}
+    for query in math_.queries:
+        words = set(re.findall(r"[A-Za-z_]\w*", query.expression))
+        assert words - {"IF", "SQRT", "FILL"} <= defined, "every query stands after what it refers to"
+        assert len(query.expression) <= 1024
+        defined.add(query.id)
+    assert math_.queries[-1].id == "score"
+    assert (math_.threshold, math_.period_seconds) == (3.5, 300)
+    assert "candidate_loads >= 70" in math_.queries[-1].expression
