@@ -1,0 +1,171 @@
+"""Clients of AWS, and what its errors are called here.
+
+Everything that talks to AWS gets its client from `client()` and wraps its calls in `translate_errors()`, so that no
+caller ever sees an exception of botocore.
+"""
+
+import functools
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError, PartialCredentialsError
+
+from bluegreen_cdn.defaults import AWS_CONNECT_TIMEOUT_SECONDS, AWS_READ_TIMEOUT_SECONDS, AWS_RETRY_ATTEMPTS
+from bluegreen_cdn.errors import AccessDenied, CloudError, NotFound, PreconditionFailed, Throttled
+
+_KEY_VALUE_STORE = "cloudfront-keyvaluestore"
+_IDENTITY_VARIABLES = ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN", "AWS_CONFIG_FILE")
+_lock = threading.Lock()
+
+_NOT_FOUND = {"404", "NotFound", "NoSuchKey", "NoSuchBucket", "NoSuchVersion", "ParameterNotFound"}
+_PRECONDITION = {
+    "412",
+    "PreconditionFailed",
+    "ConditionalRequestConflict",
+    "ConflictException",
+    "InvalidIfMatchVersion",
+}
+_DENIED = {
+    "403",
+    "AccessDenied",
+    "AccessDeniedException",
+    "Forbidden",
+    "UnauthorizedOperation",
+    "SignatureDoesNotMatch",
+}
+_IDENTITY = {
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "InvalidAccessKeyId",
+    "InvalidClientTokenId",
+    "UnrecognizedClientException",
+}
+_THROTTLED = {
+    "429",
+    "503",
+    "SlowDown",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+    "RequestLimitExceeded",
+}
+
+
+def client(service: str, region: str | None = None, *, connections: int = 10) -> Any:
+    """A client of one AWS service.
+
+    Safe to share between threads. `AWS_ENDPOINT_URL` and `AWS_ENDPOINT_URL_<SERVICE>` work as everywhere.
+
+    Args:
+        service: The SDK's service name, such as `s3`.
+        region: The region. Default: what the environment and the profile say.
+        connections: Connections kept open, at least the number of threads that share the client. Default: 10.
+
+    Raises:
+        CloudError: No region or profile is configured.
+    """
+    endpoint = _endpoint_url(service)
+    config = Config(
+        retries={"mode": "standard", "total_max_attempts": AWS_RETRY_ATTEMPTS},
+        max_pool_connections=connections,
+        connect_timeout=AWS_CONNECT_TIMEOUT_SECONDS,
+        read_timeout=AWS_READ_TIMEOUT_SECONDS,
+        user_agent_extra="bluegreen-cdn",
+        # Buckets as host names need a wildcard in DNS, which stores of other makes and of this machine lack.
+        s3={"addressing_style": "path"} if endpoint else None,
+    )
+    with translate_errors(service, "CreateClient"), _lock:  # the SDK's sessions are not safe to share between threads
+        made = _session(tuple(os.environ.get(name) for name in _IDENTITY_VARIABLES)).client(
+            service, region_name=region, config=config
+        )
+    if endpoint and service == _KEY_VALUE_STORE:
+        strip = functools.partial(_strip_account_from_host, endpoint=endpoint)
+        made.meta.events.register(f"before-sign.{service}", strip)
+    return made
+
+
+@contextmanager
+def translate_errors(service: str, operation: str, thing: str = "") -> Iterator[None]:
+    """Turn the SDK's errors into ours.
+
+    Args:
+        service: The SDK's service name, such as `s3`.
+        operation: The API operation, such as `PutObject`.
+        thing: What the call is about, for the message. Default: not said.
+
+    Raises:
+        NotFound: It does not exist.
+        PreconditionFailed: A conditional write lost.
+        AccessDenied: The caller may not, or its credentials have expired.
+        Throttled: The retries are used up.
+        CloudError: Anything else that the SDK raised.
+    """
+    try:
+        yield
+    except ClientError as error:
+        raise _of_client_error(error, service, operation, thing) from error
+    except (NoCredentialsError, PartialCredentialsError) as error:
+        raise AccessDenied(
+            f"{_call(service, operation, thing)}: no AWS credentials found; set AWS_PROFILE, or log in first",
+            service=service, operation=operation, code=type(error).__name__,
+        ) from error  # fmt: skip
+    except NoRegionError as error:
+        raise CloudError(
+            f"{_call(service, operation, thing)}: no region configured; set AWS_REGION",
+            service=service, operation=operation, code=type(error).__name__,
+        ) from error  # fmt: skip
+    except BotoCoreError as error:
+        raise CloudError(
+            f"{_call(service, operation, thing)}: {str(error).rstrip('.')}",
+            service=service, operation=operation, code=type(error).__name__,
+        ) from error  # fmt: skip
+
+
+def _of_client_error(error: ClientError, service: str, operation: str, thing: str) -> CloudError:
+    code = str(error.response.get("Error", {}).get("Code", ""))
+    said = str(error.response.get("Error", {}).get("Message", "")).rstrip(".")
+    status = str(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", ""))
+    kind, advice = _kind_of(code, status)
+    message = f"{_call(service, operation, thing)}: {code}{': ' if said else ''}{said}{advice}"
+    return kind(message, service=service, operation=operation, code=code)
+
+
+def _kind_of(code: str, status: str) -> tuple[type[CloudError], str]:
+    if code in _IDENTITY:
+        return AccessDenied, "; the credentials are not valid, or no longer: log in again"
+    if code in _NOT_FOUND or code.endswith(("NotFoundException", "DoesNotExistException", "DoesNotExist")):
+        return NotFound, ""
+    if code in _PRECONDITION or status == "412":
+        return PreconditionFailed, ""
+    if code in _DENIED or status == "403":
+        return AccessDenied, "; the caller lacks the permission for it"
+    if code in _THROTTLED or status in {"429", "503"}:
+        return Throttled, f"; asked {AWS_RETRY_ATTEMPTS} times: try again later, or with fewer workers"
+    # A missing HeadObject answer has no body, so only its status tells.
+    return (NotFound, "") if status == "404" else (CloudError, "")
+
+
+def _call(service: str, operation: str, thing: str) -> str:
+    return f"{service} {operation}{f' of {thing}' if thing else ''} failed"
+
+
+@functools.lru_cache(maxsize=8)
+def _session(identity: tuple[str | None, ...]) -> Any:
+    """One session per identity, so that a role's one-time code is asked for once; another identity gets its own."""
+    return boto3.Session()
+
+
+def _endpoint_url(service: str) -> str | None:
+    specific = f"AWS_ENDPOINT_URL_{service.upper().replace('-', '_')}"
+    return os.environ.get(specific) or os.environ.get("AWS_ENDPOINT_URL")
+
+
+def _strip_account_from_host(request: Any, endpoint: str, **_: Any) -> None:
+    """Take off the account id that the SDK puts before the host: `<account>.127.0.0.1` is no host."""
+    request.url = urlunsplit(urlsplit(request.url)._replace(netloc=urlsplit(endpoint).netloc))

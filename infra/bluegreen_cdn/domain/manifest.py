@@ -1,0 +1,205 @@
+"""The manifest of a build: its commit marker, and the one list of what belongs to it.
+
+A build exists exactly when `manifests/<id>.json` does. The bytes depend on the build alone (no time, no host), so two
+publishers of the same build write the same manifest, and a repeated publish can tell its own work from another's.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from bluegreen_cdn.defaults import DOCUMENT_MODES
+from bluegreen_cdn.domain.builds import check_build_id
+from bluegreen_cdn.domain.classification import CacheClass, ClassificationRules
+from bluegreen_cdn.errors import ForeignState, InvalidInput, UnsupportedFormat
+
+MANIFEST_FORMAT = 1
+MANIFEST_PREFIX = "manifests/"
+_SUFFIX = ".json"
+_SHA256 = re.compile("[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ManifestFile:
+    """One file of a build.
+
+    Attributes:
+        path: Where the build has it, relative, with forward slashes.
+        key: The key of its object, the same in every bucket.
+        size: Bytes of the file itself, without any content encoding.
+        sha256: Digest (hex) of those bytes.
+        content_type: The Content-Type it is served with.
+        cache_class: Shared, entry or versioned.
+        encodings: Precompressed variants that lie beside it (`br` at `<key>.br`, `gzip` at `<key>.gz`). Default: none.
+        cache_control: The Cache-Control it is served with.
+    """
+
+    path: str
+    key: str
+    size: int
+    sha256: str
+    content_type: str
+    cache_class: CacheClass
+    cache_control: str
+    encodings: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The file as the manifest writes it."""
+        return {
+            "path": self.path,
+            "key": self.key,
+            "size": self.size,
+            "sha256": self.sha256,
+            "content_type": self.content_type,
+            "cache_class": self.cache_class.value,
+            "cache_control": self.cache_control,
+            "encodings": list(self.encodings),
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any], build_id: str) -> Self:
+        """Read one file of a manifest.
+
+        Raises:
+            ValueError: Something is missing, or contradicts the rest. (Also KeyError and TypeError.)
+        """
+        file = cls(
+            path=_text(value["path"]),
+            key=_text(value["key"]),
+            size=_count(value["size"]),
+            sha256=_text(value["sha256"]),
+            content_type=_text(value["content_type"]),
+            cache_class=CacheClass(value["cache_class"]),
+            cache_control=_text(value["cache_control"]),
+            encodings=tuple(_text(encoding) for encoding in value["encodings"]),
+        )
+        if _SHA256.fullmatch(file.sha256) is None:
+            raise ValueError(f"sha256 of {file.path!r} is {file.sha256!r}")
+        # Whoever deletes or copies by manifest trusts its keys: none may point outside of its own build.
+        if file.key != object_key(build_id, file.path, file.cache_class):
+            raise ValueError(f"key of {file.path!r} is {file.key!r}")
+        return file
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """What a build consists of.
+
+    Attributes:
+        build_id: The build's name.
+        mode: How documents are found: `spa`, `directory` or `html`.
+        rules: The classification rules that chose the keys.
+        files: Every file, sorted by path.
+        format: The format it was written in.
+    """
+
+    build_id: str
+    mode: str
+    rules: ClassificationRules
+    files: tuple[ManifestFile, ...]
+    format: int = MANIFEST_FORMAT
+
+    def __post_init__(self) -> None:
+        """Sort the files, so that equal builds have equal manifests."""
+        check_build_id(self.build_id)
+        check_mode(self.mode)
+        object.__setattr__(self, "files", tuple(sorted(self.files, key=lambda file: file.path)))
+
+    def entries(self) -> tuple[ManifestFile, ...]:
+        """The files asked for by a fixed name that follow the rollout."""
+        return tuple(file for file in self.files if file.cache_class is CacheClass.ENTRY)
+
+    def to_json_bytes(self) -> bytes:
+        """The manifest's object: the same bytes for the same build, always."""
+        head = {"format": self.format, "build_id": self.build_id, "mode": self.mode, "rules": self.rules.to_json()}
+        lines = ",\n".join(_json(file.to_json()) for file in self.files)
+        return f'{_json(head)[:-1]},"files":[\n{lines}\n]}}\n'.encode()
+
+    @classmethod
+    def from_json_bytes(cls, data: bytes) -> Self:
+        """Read a manifest.
+
+        Raises:
+            UnsupportedFormat: A newer version of this package wrote it.
+            ForeignState: It is not a manifest of this package.
+        """
+        try:
+            value = json.loads(data)
+        except (ValueError, RecursionError) as error:
+            raise ForeignState(_foreign(f"it is not JSON ({error})")) from error
+        if not isinstance(value, dict) or not isinstance(value.get("format"), int) or isinstance(value["format"], bool):
+            raise ForeignState(_foreign("it has no format number"))
+        if value["format"] > MANIFEST_FORMAT:
+            raise UnsupportedFormat(
+                f"the manifest of build {value.get('build_id')!r} has format {value['format']}, this version of "
+                f"bluegreen-cdn reads up to {MANIFEST_FORMAT}: upgrade it here to at least the version that published "
+                f"the build"
+            )
+        if value["format"] != MANIFEST_FORMAT:
+            raise ForeignState(_foreign(f"its format is {value['format']}"))
+        try:
+            build_id = check_build_id(_text(value["build_id"]))
+            manifest = cls(
+                build_id=build_id,
+                mode=_text(value["mode"]),
+                rules=ClassificationRules.from_json(value["rules"]),
+                files=tuple(ManifestFile.from_json(file, build_id) for file in value["files"]),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError, InvalidInput) as error:
+            raise ForeignState(_foreign(f"{type(error).__name__}: {error}")) from error
+        if len({file.path for file in manifest.files}) != len(manifest.files):
+            raise ForeignState(_foreign("it names a path twice"))
+        return manifest
+
+
+def manifest_key(build_id: str) -> str:
+    """The key of a build's manifest."""
+    return f"{MANIFEST_PREFIX}{check_build_id(build_id)}{_SUFFIX}"
+
+
+def build_of_manifest_key(key: str) -> str | None:
+    """The build whose manifest lies at a key; None if no manifest of ours could."""
+    if not (key.startswith(MANIFEST_PREFIX) and key.endswith(_SUFFIX)):
+        return None
+    try:
+        return check_build_id(key[len(MANIFEST_PREFIX) : -len(_SUFFIX)])
+    except InvalidInput:
+        return None
+
+
+def object_key(build_id: str, path: str, cache_class: CacheClass) -> str:
+    """The key of a file's object: one for all builds if its name carries its hash, else the build's own."""
+    return f"shared/{path}" if cache_class is CacheClass.SHARED else f"builds/{build_id}/{path}"
+
+
+def check_mode(mode: str) -> str:
+    """Return the document mode unchanged if it is one.
+
+    Raises:
+        InvalidInput: It is not.
+    """
+    if mode not in DOCUMENT_MODES:
+        raise InvalidInput(f"mode {mode!r} is unknown: use one of {', '.join(DOCUMENT_MODES)}")
+    return mode
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=False)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is not a string")
+    return value
+
+
+def _count(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise TypeError(f"{value!r} is not a number of bytes")
+    return value
+
+
+def _foreign(why: str) -> str:
+    return f"this is not a manifest of bluegreen-cdn: {why}; look for whoever else writes under '{MANIFEST_PREFIX}'"
