@@ -69,3 +69,8 @@ PREVIEW_TOKEN_LIFETIME_SECONDS = 3_600
 AWS_RETRY_ATTEMPTS = 6
 AWS_CONNECT_TIMEOUT_SECONDS = 10
 AWS_READ_TIMEOUT_SECONDS = 60
+
+# -- example apps ---------------------------------------------------------------------------------------------------
+NODE_VERSIONS = {20: 19, 22: 13, 24: 0}
+"""Major versions of Node and the least minor version of each; what Vite, jsdom and the CDK CLI can all run on."""
+EXAMPLE_BUILD_TIMEOUT_SECONDS = 300

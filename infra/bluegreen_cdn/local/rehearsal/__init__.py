@@ -1,0 +1,1 @@
+"""A whole release on this machine: real CDK deployments, visitors with open tabs, and a report that says what they saw."""
