@@ -1,0 +1,145 @@
+"""The releases of a rehearsal as they were observed: weights at the edge, alarm, rollback."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from bluegreen_cdn import defaults
+
+
+class Outcome(StrEnum):
+    """How a release ended."""
+
+    FIRST = "first"
+    PROMOTED = "promoted"
+    ROLLED_BACK = "rolled_back"
+    UNFINISHED = "unfinished"
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightMark:
+    """A change of a build's traffic weight, as the edge locations see it.
+
+    Attributes:
+        at: Seconds since the rehearsal began.
+        weight: The largest weight any location gives the build, in basis points.
+        least: The smallest; equal to `weight` once the change has reached them all.
+        share: The share of visitors that the weight means, hold-out taken off, in basis points.
+    """
+
+    at: float
+    weight: int
+    least: int
+    share: int
+
+    @property
+    def everywhere(self) -> bool:
+        """Say whether all locations agree."""
+        return self.weight == self.least
+
+
+@dataclass(frozen=True, kw_only=True)
+class Window:
+    """A time in which every location gave a build the same weight."""
+
+    start: float
+    end: float
+    weight: int
+    share: int
+
+
+@dataclass(kw_only=True)
+class Release:
+    """One release, from the start of its deployment to its end."""
+
+    name: str
+    build_id: str
+    expected: Outcome
+    steps: tuple[int, ...] = ()
+    started: float = 0.0
+    ended: float | None = None
+    outcome: Outcome = Outcome.UNFINISHED
+    weights: list[WeightMark] = field(default_factory=list)
+    alarm_name: str | None = None
+    alarm_at: float | None = None
+    rollback_at: float | None = None
+    error: str = ""
+
+    def windows(self, end: float) -> list[Window]:
+        """Cut the observed weights into the times in which all locations agreed."""
+        marks = self.weights
+        until = [mark.at for mark in marks[1:]] + [end]
+        return [
+            Window(start=mark.at, end=stop, weight=mark.weight, share=mark.share)
+            for mark, stop in zip(marks, until, strict=True)
+            if mark.everywhere and stop > mark.at
+        ]
+
+    @property
+    def first_weight_at(self) -> float | None:
+        """When the edge first let visitors into this build."""
+        return next((mark.at for mark in self.weights if mark.weight > 0), None)
+
+    @property
+    def zero_at(self) -> float | None:
+        """When, after having had visitors, the build had none at every location; None while it has some."""
+        first = self.first_weight_at
+        if first is None:
+            return None
+        zero = [mark.at for mark in self.weights if mark.at > first and mark.weight == 0]
+        return zero[-1] if zero and self.weights[-1].weight == 0 else None
+
+    @property
+    def seconds_from_alarm_to_weight_zero(self) -> float | None:
+        """How long visitors were still let in after the alarm."""
+        if self.alarm_at is None or self.zero_at is None:
+            return None
+        return max(0.0, self.zero_at - self.alarm_at)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EdgeRouting:
+    """The routing state of one edge location, reduced to what decides shares."""
+
+    stable: str
+    candidate: str | None = None
+    weight: int = 0
+    holdout: int = 0
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, object]) -> "EdgeRouting":
+        """Read the KeyValueStore value `routing`."""
+        candidate = value.get("candidate")
+        return cls(
+            stable=str(value["stable"]),
+            candidate=str(candidate) if candidate else None,
+            weight=int(str(value.get("weight", 0))),
+            holdout=int(str(value.get("holdout", 0))),
+        )
+
+    def weight_of(self, build_id: str) -> tuple[int, int]:
+        """Return a build's weight and the share of visitors it means, both in basis points."""
+        full = defaults.FULL_WEIGHT_BASIS_POINTS
+        taken = min(self.weight, full - self.holdout) if self.candidate else 0
+        if build_id == self.candidate:
+            return self.weight, taken
+        if build_id == self.stable:
+            return full - (self.weight if self.candidate else 0), full - taken
+        return 0, 0
+
+
+def observe(release: Release, at: float, locations: Mapping[str, EdgeRouting]) -> bool:
+    """Note what the locations say about a release; True when that is news."""
+    if not locations:
+        return False
+    seen = [routing.weight_of(release.build_id) for routing in locations.values()]
+    mark = WeightMark(
+        at=at, weight=max(w for w, _ in seen), least=min(w for w, _ in seen), share=max(share for _, share in seen)
+    )
+    last = release.weights[-1] if release.weights else None
+    if last is not None and (last.weight, last.least, last.share) == (mark.weight, mark.least, mark.share):
+        return False
+    if last is None and mark.weight == 0:
+        return False
+    release.weights.append(mark)
+    return True
