@@ -8,6 +8,17 @@ DEFAULT_DOCUMENT_MODE = "spa"
 DOCUMENT_MODES = ("spa", "directory", "html")
 SITE_NAME_PATTERN = r"[a-z][a-z0-9-]{0,22}[a-z0-9]"
 """At most 24 characters, so that `bluegreen-<site>-<account>-<region>` stays within S3's 63."""
+CLAIM_PREFIX = "claims/"
+"""Which content a build id has been given to; never reachable through the CDN, like `manifests/`."""
+RESERVED_TOP_FOLDERS = ("_bluegreen", "builds", "manifests", "shared")
+
+# -- publishing -----------------------------------------------------------------------------------------------------
+PATH_MAXIMUM_BYTES = 1024 - len("builds/") - 64 - len("/") - len(".br")
+FILE_MAXIMUM_BYTES = 5 * 1024**3
+"""The most that S3 takes in one request, and only one request can be conditional and carry the whole file's SHA-256."""
+SMALL_FILE_BYTES = 1024**2
+UPLOAD_WORKERS = 16
+HASH_WORKERS = 4
 
 # -- headers --------------------------------------------------------------------------------------------------------
 IMMUTABLE_CACHE_CONTROL = "public, max-age=31536000, immutable"
@@ -67,6 +78,8 @@ PREVIEW_TOKEN_LIFETIME_SECONDS = 3_600
 
 # -- calls to AWS ---------------------------------------------------------------------------------------------------
 AWS_RETRY_ATTEMPTS = 6
+CONFLICT_ATTEMPTS = 5
+"""Of a conditional write, while S3 says that another write of the key is under way."""
 AWS_CONNECT_TIMEOUT_SECONDS = 10
 AWS_READ_TIMEOUT_SECONDS = 60
 

@@ -11,7 +11,8 @@
     ├── ForeignState                    a value under our name that we did not write
     ├── PublishError
     │   ├── BuildConflict               the build id exists with other content
-    │   └── SharedFileConflict          a hashed name exists with other bytes
+    │   ├── SharedFileConflict          a hashed name exists with other bytes
+    │   └── FileChanged                 a file of the build was written to while it was published
     ├── ReleaseError
     │   ├── ReleaseInProgress           a second candidate while one is being let in
     │   └── VerificationFailed          an object is missing or differs in a region
@@ -77,6 +78,10 @@ class BuildConflict(PublishError):
 
 class SharedFileConflict(PublishError):
     """A hashed name exists with other bytes."""
+
+
+class FileChanged(PublishError):
+    """A file of the build was written to while it was published."""
 
 
 class ReleaseError(BlueGreenError):

@@ -1,0 +1,111 @@
+"""A bucket in S3, or in a store that speaks its protocol."""
+
+import base64
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+from bluegreen_cdn.aws.session import client, translate_errors
+from bluegreen_cdn.defaults import CONFLICT_ATTEMPTS, UPLOAD_WORKERS
+from bluegreen_cdn.domain.headers import ObjectHeaders
+from bluegreen_cdn.errors import CloudError, FileChanged, NotFound, PreconditionFailed
+from bluegreen_cdn.publish.object_store import NewObject, PutOutcome, StoredObject
+
+_BODY_DIFFERS = {
+    "BadDigest",
+    "XAmzContentSHA256Mismatch",
+    "XAmzContentChecksumMismatch",
+    "InvalidDigest",
+    "IncompleteBody",
+}
+
+
+class S3ObjectStore:
+    """A bucket in S3; the real `bluegreen_cdn.publish.object_store.ObjectStore`.
+
+    Args:
+        bucket: Its name.
+        region: Its region. Default: what the environment and the profile say.
+        connections: Threads that use it at once. Default: `UPLOAD_WORKERS`.
+        s3: A client to use instead of a new one. Default: a new one.
+    """
+
+    def __init__(
+        self, bucket: str, region: str | None = None, *, connections: int = UPLOAD_WORKERS, s3: Any | None = None
+    ) -> None:
+        self.bucket = bucket
+        self._s3 = s3 or client("s3", region, connections=connections)
+
+    @property
+    def name(self) -> str:
+        """The bucket, for messages."""
+        return f"s3://{self.bucket}"
+
+    def put_if_absent(self, new: NewObject, body: BinaryIO) -> PutOutcome:
+        """Write an object unless its key exists; S3 checks the SHA-256."""
+        start = body.tell()
+        encoding = {"ContentEncoding": new.headers.content_encoding} if new.headers.content_encoding else {}
+        for attempt in range(1, CONFLICT_ATTEMPTS + 1):
+            try:
+                with translate_errors("s3", "PutObject", f"{self.name}/{new.key}"):
+                    self._s3.put_object(
+                        Bucket=self.bucket,
+                        Key=new.key,
+                        Body=body,
+                        ContentLength=new.size,
+                        ContentType=new.headers.content_type,
+                        CacheControl=new.headers.cache_control,
+                        Metadata=dict(new.metadata),
+                        ChecksumSHA256=base64.b64encode(bytes.fromhex(new.sha256)).decode(),
+                        IfNoneMatch="*",
+                        **encoding,
+                    )
+            except PreconditionFailed as error:
+                # 409: another write of the key is under way and may yet fail; 412: the key exists.
+                if error.code != "ConditionalRequestConflict":
+                    return PutOutcome.EXISTS
+                if attempt == CONFLICT_ATTEMPTS:
+                    raise
+                body.seek(start)
+            except CloudError as error:
+                if error.code in _BODY_DIFFERS:
+                    raise FileChanged(
+                        f"the bytes for '{new.key}' are not those that were announced ({error.code}); nothing may "
+                        f"write to the build while it is published: build again, then publish again"
+                    ) from error
+                raise
+            else:
+                return PutOutcome.CREATED
+        raise AssertionError("unreachable")
+
+    def head(self, key: str) -> StoredObject | None:
+        """What lies at a key."""
+        try:
+            with translate_errors("s3", "HeadObject", f"{self.name}/{key}"):
+                answer = self._s3.head_object(Bucket=self.bucket, Key=key)
+        except NotFound as error:
+            if error.code == "NoSuchBucket":
+                raise
+            return None
+        return StoredObject(
+            key=key,
+            size=answer["ContentLength"],
+            headers=ObjectHeaders(
+                content_type=answer.get("ContentType", ""),
+                cache_control=answer.get("CacheControl", ""),
+                content_encoding=answer.get("ContentEncoding") or None,
+            ),
+            metadata=dict(answer.get("Metadata", {})),
+        )
+
+    def get(self, key: str) -> bytes:
+        """The bytes of an object."""
+        with translate_errors("s3", "GetObject", f"{self.name}/{key}"):
+            data: bytes = self._s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+        return data
+
+    def list_keys(self, prefix: str) -> Iterator[str]:
+        """The keys under a prefix, sorted."""
+        with translate_errors("s3", "ListObjectsV2", f"{self.name}/{prefix}"):
+            for page in self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix):
+                for item in page.get("Contents", ()):
+                    yield item["Key"]

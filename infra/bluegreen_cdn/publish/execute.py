@@ -1,0 +1,183 @@
+"""Carry a plan out: claim the build id, write the files, then the manifest, then tell the registry.
+
+Nothing is overwritten and nothing is deleted, so a publish that was interrupted anywhere is completed by repeating
+it, and the manifest, written last, never names a file that is not there.
+"""
+
+import hashlib
+import io
+import json
+import threading
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+from bluegreen_cdn.defaults import CLAIM_PREFIX, DIGEST_METADATA, SMALL_FILE_BYTES, UPLOAD_WORKERS
+from bluegreen_cdn.domain.classification import CacheClass
+from bluegreen_cdn.domain.headers import ObjectHeaders
+from bluegreen_cdn.domain.manifest import Manifest, manifest_key
+from bluegreen_cdn.errors import BuildConflict, ForeignState, PublishError
+from bluegreen_cdn.publish.object_store import NewObject, ObjectStore, PutOutcome
+from bluegreen_cdn.publish.parallel import for_each
+from bluegreen_cdn.publish.plan import PublishPlan, Upload, check_same_build, shared_file_conflict
+from bluegreen_cdn.publish.ports import BuildRegistry, NoProgress, Progress
+from bluegreen_cdn.publish.source import Source
+
+_INTERNAL_HEADERS = ObjectHeaders(content_type="application/json", cache_control="no-store")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishResult:
+    """What a publish did.
+
+    Attributes:
+        build_id: The build that exists now.
+        manifest_key: Its manifest.
+        uploaded_files: Written by this publish.
+        uploaded_bytes: Their bytes.
+        found_files: Planned to be written, and found in place: an interrupted or concurrent publish had written them.
+        reused_files: Shared files of earlier builds.
+        already_published: The build existed before.
+    """
+
+    build_id: str
+    manifest_key: str
+    uploaded_files: int = 0
+    uploaded_bytes: int = 0
+    found_files: int = 0
+    reused_files: int = 0
+    already_published: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """The result for other programs."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+
+def execute(
+    plan: PublishPlan,
+    source: Source,
+    store: ObjectStore,
+    *,
+    registry: BuildRegistry | None = None,
+    progress: Progress | None = None,
+    workers: int = UPLOAD_WORKERS,
+) -> PublishResult:
+    """Carry a plan out.
+
+    Args:
+        plan: The plan.
+        source: What it was made from.
+        store: The bucket it was made for.
+        registry: Told last that the build exists. Default: nobody is told.
+        progress: Whoever watches. Default: nobody.
+        workers: Threads that upload. Default: `UPLOAD_WORKERS`.
+
+    Raises:
+        BuildConflict: Another publisher has put other content under the build id.
+        SharedFileConflict: A hashed name exists with other bytes.
+        FileChanged: A file of the build was written to meanwhile.
+        ForeignState: Something that this package did not write lies at a key.
+        CloudError: The cloud refused.
+    """
+    progress = progress or NoProgress()
+    progress.planned(plan)
+    uploads = _Uploads(plan, source, store, progress)
+    if not plan.published:
+        _claim_build_id(plan, store)
+        for_each(uploads.store, plan.uploads, workers=workers)
+        _write_manifest(plan.manifest, store)
+    if registry is not None:
+        registry.retain(plan.manifest.build_id)
+    return PublishResult(
+        build_id=plan.manifest.build_id,
+        manifest_key=manifest_key(plan.manifest.build_id),
+        uploaded_files=uploads.written,
+        uploaded_bytes=uploads.written_bytes,
+        found_files=len(plan.uploads) - uploads.written,
+        reused_files=len(plan.reuses),
+        already_published=plan.published,
+    )
+
+
+class _Uploads:
+    """The uploads of one plan, and their count."""
+
+    def __init__(self, plan: PublishPlan, source: Source, store: ObjectStore, progress: Progress) -> None:
+        self._build_id = plan.manifest.build_id
+        self._source = source
+        self._store = store
+        self._progress = progress
+        self._lock = threading.Lock()
+        self.written = 0
+        self.written_bytes = 0
+
+    def store(self, upload: Upload) -> None:
+        """Write one file unless it is there; called from several threads."""
+        with self._body(upload) as body:
+            outcome = self._store.put_if_absent(upload.object, body)
+        if outcome is PutOutcome.EXISTS:
+            self._check_existing(upload)
+        else:
+            with self._lock:
+                self.written += 1
+                self.written_bytes += upload.object.size
+        self._progress.stored(upload, outcome)
+
+    def _body(self, upload: Upload) -> BinaryIO:
+        stream = self._source.open(upload.source)
+        if upload.object.size > SMALL_FILE_BYTES:
+            return stream
+        # From memory a small file is sent, and sent again after a failure, without going back to an archive.
+        with stream:
+            return io.BytesIO(stream.read())
+
+    def _check_existing(self, upload: Upload) -> None:
+        there = self._store.head(upload.object.key)
+        if there is None:
+            raise PublishError(
+                f"object '{upload.object.key}' of {self._store.name} was there and is gone: something deletes while "
+                f"this publishes; publish again"
+            )
+        if there.sha256 is None:
+            raise ForeignState(
+                f"object '{upload.object.key}' of {self._store.name} exists without a sha256 in its metadata: "
+                f"bluegreen-cdn did not write it; use a bucket of its own, or remove the object"
+            )
+        if there.sha256 == upload.object.sha256:
+            return
+        if upload.cache_class is CacheClass.SHARED:
+            raise shared_file_conflict(
+                upload.source.path, there=there.sha256, here=upload.object.sha256, where=self._store.name
+            )
+        raise BuildConflict(
+            f"build {self._build_id!r} has begun with other content: '{upload.object.key}' of {self._store.name} has "
+            f"sha256 {there.sha256}, here it is {upload.object.sha256}; publish this one under another build id"
+        )
+
+
+def _claim_build_id(plan: PublishPlan, store: ObjectStore) -> None:
+    """Let one content have the build id, before any of its files is written.
+
+    Without it, two publishers of different builds under one id could each write a file that stops the other.
+    """
+    build_id = plan.manifest.build_id
+    body = json.dumps({"format": 1, "content": plan.content}).encode()
+    claim = _internal_object(f"{CLAIM_PREFIX}{build_id}.json", body)
+    if store.put_if_absent(claim, io.BytesIO(body)) is PutOutcome.EXISTS and store.get(claim.key) != body:
+        raise BuildConflict(
+            f"build id {build_id!r} is taken in {store.name}: a publish of other content has begun under it (see "
+            f"'{claim.key}'); publish this one under another build id, or repeat that publish to complete it"
+        )
+
+
+def _write_manifest(manifest: Manifest, store: ObjectStore) -> None:
+    body = manifest.to_json_bytes()
+    key = manifest_key(manifest.build_id)
+    if store.put_if_absent(_internal_object(key, body), io.BytesIO(body)) is PutOutcome.EXISTS:
+        check_same_build(Manifest.from_json_bytes(store.get(key)), manifest)
+
+
+def _internal_object(key: str, body: bytes) -> NewObject:
+    sha256 = hashlib.sha256(body).hexdigest()
+    return NewObject(
+        key=key, size=len(body), sha256=sha256, headers=_INTERNAL_HEADERS, metadata={DIGEST_METADATA: sha256}
+    )

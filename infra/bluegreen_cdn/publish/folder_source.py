@@ -1,0 +1,116 @@
+"""A build in a folder."""
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, Self
+
+from bluegreen_cdn.defaults import HASH_WORKERS
+from bluegreen_cdn.errors import FileChanged, InvalidBuild
+from bluegreen_cdn.publish.parallel import for_each
+from bluegreen_cdn.publish.source import SourceFile, check_path, check_size, digest
+
+
+class FolderSource:
+    """A build in a folder, as a bundler wrote it.
+
+    Links to files and folders inside are followed; a link that leaves the folder is refused, because what it points
+    to would become public.
+
+    Args:
+        root: The folder.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    @property
+    def name(self) -> str:
+        """The folder, for messages."""
+        return f"build folder '{self._root}'"
+
+    def listing(self) -> tuple[SourceFile, ...]:
+        """Every file, sorted by path, each read once for its digest."""
+        files: list[SourceFile] = []
+
+        def read(path: str) -> None:
+            try:
+                with open(self._root / path, "rb") as stream:
+                    size, sha256 = digest(stream)
+            except OSError as error:
+                raise InvalidBuild(_unreadable(self.name, path, error)) from error
+            files.append(SourceFile(path=path, size=size, sha256=sha256))
+
+        # Every name is looked at before any file is read: a bad one is said at once.
+        for_each(read, list(self._paths()), workers=HASH_WORKERS)
+        if not files:
+            raise InvalidBuild(f"{self.name} is empty: build the app first, then pass its output folder")
+        return tuple(sorted(files, key=lambda file: file.path))
+
+    def open(self, file: SourceFile) -> BinaryIO:
+        """The bytes of a file."""
+        try:
+            stream = open(self._root / file.path, "rb")  # noqa: SIM115  the caller closes it
+            size = os.fstat(stream.fileno()).st_size
+        except OSError as error:
+            raise FileChanged(
+                f"{self.name}: file {file.path!r} can no longer be read ({error.strerror}); nothing may write to the "
+                f"folder while it is published: build again, then publish again"
+            ) from error
+        if size != file.size:
+            stream.close()
+            raise FileChanged(
+                f"{self.name}: file {file.path!r} had {file.size} bytes and has {size} now; nothing may write to the "
+                f"folder while it is published: build again, then publish again"
+            )
+        return stream
+
+    def __enter__(self) -> Self:
+        """Nothing to open."""
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Nothing is held open."""
+
+    def _paths(self) -> Iterator[str]:
+        yield from self._walk("", (os.path.realpath(self._root),))
+
+    def _walk(self, folder: str, above: tuple[str, ...]) -> Iterator[str]:
+        """The paths of the files below a folder; `above` holds the real folders on the way down, against loops."""
+        try:
+            with os.scandir(self._root / folder) as scan:
+                found = sorted(scan, key=lambda entry: entry.name)
+        except OSError as error:
+            raise InvalidBuild(_unreadable(self.name, folder or ".", error)) from error
+        for entry in found:
+            path = f"{folder}{entry.name}"
+            if entry.is_symlink():
+                self._check_link(path, above[0])
+            try:
+                mode = entry.stat().st_mode
+            except OSError as error:
+                raise InvalidBuild(_unreadable(self.name, path, error)) from error
+            if stat.S_ISDIR(mode):
+                real = os.path.realpath(entry.path)
+                if real in above:
+                    raise InvalidBuild(f"{self.name}: link {path!r} leads back to a folder above it: remove it")
+                yield from self._walk(f"{path}/", (*above, real))
+            elif stat.S_ISREG(mode):
+                check_path(path, self.name)
+                check_size(path, entry.stat().st_size, self.name)
+                yield path
+            else:
+                raise InvalidBuild(f"{self.name}: {path!r} is neither a file nor a folder: remove it from the build")
+
+    def _check_link(self, path: str, root: str) -> None:
+        target = os.path.realpath(self._root / path)
+        if os.path.commonpath((root, target)) != root:
+            raise InvalidBuild(
+                f"{self.name}: link {path!r} leaves the folder (to {target!r}), and what it points to would become "
+                f"public: put a copy in its place"
+            )
+
+
+def _unreadable(source: str, path: str, error: OSError) -> str:
+    return f"{source}: {path!r} cannot be read ({error.strerror}): mend it or its permissions"

@@ -1,0 +1,98 @@
+"""The port to a bucket: all that publishing asks of one.
+
+`memory_store.MemoryStore` is the fake, `aws.object_store.S3ObjectStore` the real one; one contract suite runs on both.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import BinaryIO, Protocol
+
+from bluegreen_cdn.defaults import DIGEST_METADATA
+from bluegreen_cdn.domain.headers import ObjectHeaders
+
+
+class PutOutcome(StrEnum):
+    """What became of a conditional write."""
+
+    CREATED = "created"
+    EXISTS = "exists"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewObject:
+    """An object to be written.
+
+    Attributes:
+        key: Where.
+        size: Bytes that the body has.
+        sha256: Digest (hex) of the body; the store refuses a body that differs.
+        headers: What it will be served with.
+        metadata: User metadata. Default: none.
+    """
+
+    key: str
+    size: int
+    sha256: str
+    headers: ObjectHeaders
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoredObject:
+    """An object as the store has it, without its bytes."""
+
+    key: str
+    size: int
+    headers: ObjectHeaders
+    metadata: Mapping[str, str]
+
+    @property
+    def sha256(self) -> str | None:
+        """The digest that its publisher recorded; None for an object that is not ours."""
+        return self.metadata.get(DIGEST_METADATA)
+
+
+class ObjectStore(Protocol):
+    """A bucket. Every method may be called from several threads.
+
+    Nothing here overwrites or deletes: publishing cannot do what its port does not offer.
+    """
+
+    @property
+    def name(self) -> str:
+        """The bucket, for messages: `s3://bucket`."""
+
+    def put_if_absent(self, new: NewObject, body: BinaryIO) -> PutOutcome:
+        """Write an object unless its key exists; an object appears whole or not at all.
+
+        Args:
+            new: The object.
+            body: Its bytes, seekable, from the present position on.
+
+        Raises:
+            FileChanged: The body is not what `new` says; nothing was written.
+            CloudError: The store refused.
+        """
+
+    def head(self, key: str) -> StoredObject | None:
+        """What lies at a key; None if nothing does.
+
+        Raises:
+            CloudError: The store refused.
+        """
+
+    def get(self, key: str) -> bytes:
+        """The bytes of a small object.
+
+        Raises:
+            NotFound: Nothing lies at the key.
+            CloudError: The store refused.
+        """
+
+    def list_keys(self, prefix: str) -> Iterator[str]:
+        """The keys under a prefix, sorted.
+
+        Raises:
+            CloudError: The store refused.
+        """

@@ -1,0 +1,51 @@
+"""Do the same thing to many items in a few threads, and stop all of them at the first error."""
+
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+Item = TypeVar("Item")
+
+
+def for_each(work: Callable[[Item], None], items: Iterable[Item], *, workers: int) -> None:
+    """Call `work` with every item, in no particular order.
+
+    Each thread takes an item when it is free, so that a long list costs no memory; an error or Ctrl-C lets the calls
+    that run finish and starts no more.
+
+    Args:
+        work: Called from several threads.
+        items: Taken one at a time, by one thread at a time.
+        workers: How many threads.
+
+    Raises:
+        BaseException: The first that `work` or `items` raised.
+    """
+    remaining = iter(items)
+    taking = threading.Lock()
+    stop = threading.Event()
+    errors: list[BaseException] = []
+
+    def take_and_work() -> None:
+        try:
+            while not stop.is_set():
+                with taking:
+                    try:
+                        item = next(remaining)
+                    except StopIteration:
+                        return
+                work(item)
+        except BaseException as error:
+            errors.append(error)
+            stop.set()
+
+    with ThreadPoolExecutor(max_workers=workers) as pool:
+        threads = [pool.submit(take_and_work) for _ in range(workers)]
+        try:
+            for thread in threads:
+                thread.result()
+        finally:
+            stop.set()
+    if errors:
+        raise errors[0]

@@ -1,0 +1,115 @@
+"""Publish a build: the whole story, for the command line, the custom resource and whoever imports it."""
+
+from bluegreen_cdn.defaults import DEFAULT_DOCUMENT_MODE, UPLOAD_WORKERS
+from bluegreen_cdn.domain.builds import check_build_id, content_build_id
+from bluegreen_cdn.domain.classification import ClassificationRules
+from bluegreen_cdn.domain.manifest import MANIFEST_PREFIX, Manifest, build_of_manifest_key, check_mode, manifest_key
+from bluegreen_cdn.errors import ForeignState, NotFound
+from bluegreen_cdn.publish.execute import PublishResult, execute
+from bluegreen_cdn.publish.object_store import ObjectStore
+from bluegreen_cdn.publish.parallel import for_each
+from bluegreen_cdn.publish.plan import PublishPlan, plan_publish
+from bluegreen_cdn.publish.ports import BuildRegistry, Progress
+from bluegreen_cdn.publish.source import Source
+
+
+def publish(
+    source: Source,
+    store: ObjectStore,
+    *,
+    build_id: str | None = None,
+    rules: ClassificationRules | None = None,
+    mode: str = DEFAULT_DOCUMENT_MODE,
+    registry: BuildRegistry | None = None,
+    progress: Progress | None = None,
+    workers: int = UPLOAD_WORKERS,
+) -> PublishResult:
+    """Make a build exist.
+
+    Args:
+        source: The build.
+        store: The bucket.
+        build_id: Its name. Default: a digest of its content.
+        rules: Classification rules, the same as the edge's. Default: those of every known bundler.
+        mode: How documents are found: `spa`, `directory` or `html`. Default: `spa`.
+        registry: Told last that the build exists. Default: nobody is told.
+        progress: Whoever watches. Default: nobody.
+        workers: Threads that upload. Default: `UPLOAD_WORKERS`.
+
+    Raises:
+        InvalidInput: The build or an argument is not acceptable; nothing was done.
+        PublishError: See `execute`.
+        CloudError: The cloud refused.
+    """
+    plan = plan_for(source, store, build_id=build_id, rules=rules, mode=mode)
+    return execute(plan, source, store, registry=registry, progress=progress, workers=workers)
+
+
+def plan_for(
+    source: Source,
+    store: ObjectStore,
+    *,
+    build_id: str | None = None,
+    rules: ClassificationRules | None = None,
+    mode: str = DEFAULT_DOCUMENT_MODE,
+) -> PublishPlan:
+    """Read the build and the bucket's manifests, and work out what publishing means; writes nothing.
+
+    Args:
+        source: The build.
+        store: The bucket.
+        build_id: Its name. Default: a digest of its content.
+        rules: Classification rules, the same as the edge's. Default: those of every known bundler.
+        mode: How documents are found: `spa`, `directory` or `html`. Default: `spa`.
+    """
+    check_mode(mode)
+    if build_id is not None:
+        check_build_id(build_id)
+    listing = source.listing()
+    return plan_publish(
+        build_id or content_build_id((file.path, file.sha256) for file in listing),
+        listing,
+        rules=rules or ClassificationRules.default(),
+        mode=mode,
+        retained=retained_manifests(store),
+        source=source.name,
+    )
+
+
+def retained_manifests(store: ObjectStore) -> list[Manifest]:
+    """The manifests in a bucket, in the order of their builds' names.
+
+    Raises:
+        UnsupportedFormat: One is of a newer version of this package.
+        ForeignState: One is none.
+    """
+    found: list[Manifest] = []
+
+    def read(key: str) -> None:
+        build_id = build_of_manifest_key(key)
+        if build_id is None:
+            raise ForeignState(f"object '{key}' of {store.name} is not a manifest of bluegreen-cdn: remove it")
+        try:
+            found.append(load_manifest(store, build_id))
+        except NotFound:  # collected since the listing
+            return
+
+    for_each(read, store.list_keys(MANIFEST_PREFIX), workers=UPLOAD_WORKERS)
+    return sorted(found, key=lambda manifest: manifest.build_id)
+
+
+def load_manifest(store: ObjectStore, build_id: str) -> Manifest:
+    """The manifest of a build.
+
+    Raises:
+        NotFound: The build does not exist.
+        UnsupportedFormat: A newer version of this package wrote it.
+        ForeignState: It is not a manifest, or another build's.
+    """
+    key = manifest_key(build_id)
+    manifest = Manifest.from_json_bytes(store.get(key))
+    if manifest.build_id != build_id:
+        raise ForeignState(
+            f"manifest '{key}' of {store.name} is that of build {manifest.build_id!r}: somebody copied it"
+        )
+    return manifest

@@ -1,0 +1,134 @@
+"""Where a build comes from: the port, and what every source checks before anything is written anywhere."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Protocol, Self
+
+from bluegreen_cdn.defaults import FILE_MAXIMUM_BYTES, PATH_MAXIMUM_BYTES, RESERVED_TOP_FOLDERS
+from bluegreen_cdn.errors import InvalidBuild
+
+_READ_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SourceFile:
+    """One file of a build that is to be published.
+
+    Attributes:
+        path: Relative, with forward slashes.
+        size: Bytes.
+        sha256: Digest (hex).
+    """
+
+    path: str
+    size: int
+    sha256: str
+
+
+class Source(Protocol):
+    """A build on its way in. A context manager; `open` may be called from several threads."""
+
+    @property
+    def name(self) -> str:
+        """What it is, for messages."""
+
+    def listing(self) -> tuple[SourceFile, ...]:
+        """Every file, sorted by path, each read once for its digest.
+
+        Raises:
+            InvalidBuild: Something in it cannot be published.
+        """
+
+    def open(self, file: SourceFile) -> BinaryIO:
+        """The bytes of a file, seekable.
+
+        Raises:
+            FileChanged: It is no longer what the listing said.
+        """
+
+    def __enter__(self) -> Self:
+        """Open it."""
+
+    def __exit__(self, *error: object) -> None:
+        """Let go of what it holds open."""
+
+
+def open_source(path: Path) -> Source:
+    """The source at a path: a folder, or a zip file.
+
+    Raises:
+        InvalidBuild: It is neither.
+    """
+    # Both import this module.
+    from bluegreen_cdn.publish.folder_source import FolderSource
+    from bluegreen_cdn.publish.zip_source import ZipSource
+
+    if path.is_dir():
+        return FolderSource(path)
+    if path.is_file():
+        return ZipSource(path)
+    if path.exists():
+        raise InvalidBuild(f"build {str(path)!r} is neither a folder nor a zip file: pass what your bundler wrote")
+    raise InvalidBuild(f"build {str(path)!r} does not exist: build the app first, then pass its output folder")
+
+
+def check_path(path: str, source: str) -> str:
+    """Return a file's path unchanged if a key and a URL can carry it.
+
+    Args:
+        path: Relative, with forward slashes.
+        source: What it is a path in, for the message.
+
+    Raises:
+        InvalidBuild: They cannot, or the edge keeps the path for itself.
+    """
+    problem = _problem(path)
+    if problem:
+        raise InvalidBuild(f"{source}: file {path!r} {problem}")
+    return path
+
+
+def check_size(path: str, size: int, source: str) -> int:
+    """Return a file's size unchanged if S3 takes an object of it in one request.
+
+    Raises:
+        InvalidBuild: It does not.
+    """
+    if size > FILE_MAXIMUM_BYTES:
+        raise InvalidBuild(
+            f"{source}: file {path!r} has {size} bytes, {FILE_MAXIMUM_BYTES} are the most that one object takes: "
+            f"serve it from elsewhere, or split it"
+        )
+    return size
+
+
+def digest(stream: BinaryIO) -> tuple[int, str]:
+    """Size and SHA-256 (hex) of a stream from its present position on, in constant memory."""
+    size, sha256 = 0, hashlib.sha256()
+    while chunk := stream.read(_READ_BYTES):
+        size += len(chunk)
+        sha256.update(chunk)
+    return size, sha256.hexdigest()
+
+
+def _problem(path: str) -> str | None:
+    segments = path.split("/")
+    try:
+        encoded = path.encode()
+    except UnicodeEncodeError:
+        return "has a name that is not UTF-8, which no URL can carry: rename it"
+    if any(character < " " or character in "\x7f\\?#" for character in path):
+        return "has a control character, '\\', '?' or '#' in its name, which no URL path can carry as it is: rename it"
+    if path.startswith("/") or ".." in segments:
+        return "climbs out of the build: its path must stay inside"
+    if "" in segments or "." in segments:
+        return "has an empty or '.' segment in its path, which browsers take out of URLs: rename it"
+    if len(encoded) > PATH_MAXIMUM_BYTES:
+        return f"has a path of {len(encoded)} bytes, {PATH_MAXIMUM_BYTES} are the most that an S3 key has room for"
+    if len(segments) > 1 and segments[0] in RESERVED_TOP_FOLDERS:
+        return (
+            f"lies in '{segments[0]}/', which the edge keeps for itself "
+            f"({', '.join(f'/{folder}/' for folder in RESERVED_TOP_FOLDERS)}): move it to another folder"
+        )
+    return None

@@ -1,0 +1,87 @@
+"""A build in a zip file."""
+
+import stat
+import zipfile
+import zlib
+from pathlib import Path
+from typing import IO, BinaryIO, Self, cast
+
+from bluegreen_cdn.errors import FileChanged, InvalidBuild
+from bluegreen_cdn.publish.source import SourceFile, check_path, check_size, digest
+
+_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError)
+_ENCRYPTED = 0x1
+
+
+class ZipSource:
+    """A build in a zip file; its files are read as they are needed, never unpacked to disk.
+
+    Args:
+        archive: The zip file, or a seekable stream of one.
+        name: What it is, for messages. Default: its path.
+    """
+
+    def __init__(self, archive: Path | IO[bytes], *, name: str | None = None) -> None:
+        self._name = name or f"build archive '{archive}'"
+        try:
+            self._zip = zipfile.ZipFile(archive)
+        except _DAMAGED as error:
+            raise InvalidBuild(f"{self._name} is not a zip file that can be read ({error})") from error
+        self._members: dict[str, zipfile.ZipInfo] = {}
+
+    @property
+    def name(self) -> str:
+        """The archive, for messages."""
+        return self._name
+
+    def listing(self) -> tuple[SourceFile, ...]:
+        """Every file, sorted by path, each read once for its digest."""
+        members: dict[str, zipfile.ZipInfo] = {}
+        for member in self._zip.infolist():
+            self._check(member)
+            if member.is_dir():
+                continue
+            if member.filename in members:
+                raise InvalidBuild(f"{self._name}: file {member.filename!r} is in it twice: pack it again")
+            members[member.filename] = member
+        if not members:
+            raise InvalidBuild(f"{self._name} is empty: build the app first, then pack its output folder")
+        self._members = members
+        return tuple(self._read(members[path]) for path in sorted(members))
+
+    def open(self, file: SourceFile) -> BinaryIO:
+        """The bytes of a file."""
+        try:
+            return cast("BinaryIO", self._zip.open(self._members[file.path]))
+        except _DAMAGED as error:
+            raise FileChanged(
+                f"{self._name}: file {file.path!r} can no longer be read ({error}): publish again"
+            ) from error
+
+    def __enter__(self) -> Self:
+        """The archive is open already."""
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Close the archive."""
+        self._zip.close()
+
+    def _check(self, member: zipfile.ZipInfo) -> None:
+        # zipfile cuts a name at a zero byte; the name as packed is what another program may act on.
+        check_path(member.orig_filename.removesuffix("/"), self._name)
+        kind = stat.S_IFMT(member.external_attr >> 16)
+        if kind and not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
+            raise InvalidBuild(f"{self._name}: {member.filename!r} is a link or a special file: pack the file itself")
+        if member.flag_bits & _ENCRYPTED:
+            raise InvalidBuild(f"{self._name}: file {member.filename!r} is encrypted: pack it without a password")
+        check_size(member.filename, member.file_size, self._name)
+
+    def _read(self, member: zipfile.ZipInfo) -> SourceFile:
+        try:
+            with self._zip.open(member) as stream:
+                size, sha256 = digest(cast("BinaryIO", stream))
+        except _DAMAGED as error:
+            raise InvalidBuild(
+                f"{self._name}: file {member.filename!r} cannot be read ({error}): pack it again"
+            ) from error
+        return SourceFile(path=member.filename, size=size, sha256=sha256)
