@@ -11,196 +11,28 @@ keeps it from ever being zero and changes nothing else. Below the minimum sample
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 
 from bluegreen_cdn import defaults
-
-
-class Role(StrEnum):
-    """Which build a page load belonged to: the value of the metrics' `role` dimension."""
-
-    STABLE = "stable"
-    CANDIDATE = "candidate"
-    OTHER = "other"
-
+from bluegreen_cdn.domain.expressions import (
+    Expression,
+    If,
+    Metric,
+    Named,
+    Number,
+    Role,
+    SquareRoot,
+    Sums,
+    at_least,
+    at_most,
+)
 
 PAGE_LOADS = "PageLoads"
 SCRIPT_ERRORS = "ScriptErrors"
 ASSET_FAILURES = "AssetFailures"
 SLOW_LOADS = "SlowLoads"
 METRIC_NAMES = (PAGE_LOADS, SCRIPT_ERRORS, ASSET_FAILURES, SLOW_LOADS)
-
-
-# -- a small language: what both Python and metric math can say -----------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Expression:
-    """A node of the definition. Sums, products, quotients and comparisons are written with Python's operators."""
-
-    def __add__(self, other: Expression | float) -> Expression:
-        return Operation("+", self, _expression(other))
-
-    def __sub__(self, other: Expression | float) -> Expression:
-        return Operation("-", self, _expression(other))
-
-    def __mul__(self, other: Expression | float) -> Expression:
-        return Operation("*", self, _expression(other))
-
-    def __truediv__(self, other: Expression | float) -> Expression:
-        return Operation("/", self, _expression(other))
-
-    def __gt__(self, other: Expression | float) -> Expression:
-        return Operation(">", self, _expression(other))
-
-    def __ge__(self, other: Expression | float) -> Expression:
-        return Operation(">=", self, _expression(other))
-
-    def evaluate(self, metrics: Mapping[tuple[Role, str], float]) -> float:
-        """The value for one period's sums; a metric that is missing counts as zero."""
-        raise NotImplementedError
-
-    def render(self) -> str:
-        """The node in metric math."""
-        raise NotImplementedError
-
-    def children(self) -> tuple[Expression, ...]:
-        """The nodes this one is made of."""
-        return ()
-
-
-@dataclass(frozen=True)
-class Number(Expression):
-    """A constant."""
-
-    value: float
-
-    def evaluate(self, metrics: Mapping[tuple[Role, str], float]) -> float:
-        return self.value
-
-    def render(self) -> str:
-        return f"{self.value:g}"
-
-
-@dataclass(frozen=True)
-class Metric(Expression):
-    """The sum of one metric of one role over the period; zero where there is none."""
-
-    role: Role
-    name: str
-
-    @property
-    def id(self) -> str:
-        """Its id among the alarm's queries."""
-        return f"{self.role.value}_{self.name}"
-
-    def evaluate(self, metrics: Mapping[tuple[Role, str], float]) -> float:
-        return float(metrics.get((self.role, self.name), 0.0))
-
-    def render(self) -> str:
-        return f"FILL({self.id}, 0)"
-
-
-@dataclass(frozen=True)
-class Operation(Expression):
-    """Two nodes and an operator; a comparison is 1 or 0."""
-
-    operator: str
-    left: Expression
-    right: Expression
-
-    def evaluate(self, metrics: Mapping[tuple[Role, str], float]) -> float:
-        left, right = self.left.evaluate(metrics), self.right.evaluate(metrics)
-        match self.operator:
-            case "+":
-                return left + right
-            case "-":
-                return left - right
-            case "*":
-                return left * right
-            case "/":
-                return left / right
-            case ">":
-                return float(left > right)
-            case _:
-                return float(left >= right)
-
-    def render(self) -> str:
-        return f"({self.left.render()} {self.operator} {self.right.render()})"
-
-    def children(self) -> tuple[Expression, ...]:
-        return (self.left, self.right)
-
-
-@dataclass(frozen=True)
-class SquareRoot(Expression):
-    """√ of a node that is never negative."""
-
-    of: Expression
-
-    def evaluate(self, metrics: Mapping[tuple[Role, str], float]) -> float:
-        return math.sqrt(self.of.evaluate(metrics))
-
-    def render(self) -> str:
-        return f"SQRT({self.of.render()})"
-
-    def children(self) -> tuple[Expression, ...]:
-        return (self.of,)
-
-
-@dataclass(frozen=True)
-class If(Expression):
-    """One of two nodes. Both must be safe to compute: CloudWatch does not promise to skip the other."""
-
-    condition: Expression
-    then: Expression
-    otherwise: Expression
-
-    def evaluate(self, metrics: Mapping[tuple[Role, str], float]) -> float:
-        then, otherwise = self.then.evaluate(metrics), self.otherwise.evaluate(metrics)
-        return then if self.condition.evaluate(metrics) else otherwise
-
-    def render(self) -> str:
-        return f"IF({self.condition.render()}, {self.then.render()}, {self.otherwise.render()})"
-
-    def children(self) -> tuple[Expression, ...]:
-        return (self.condition, self.then, self.otherwise)
-
-
-@dataclass(frozen=True)
-class Named(Expression):
-    """A node with a name: a query of its own in the alarm, which the others refer to by its id."""
-
-    id: str
-    label: str
-    of: Expression
-
-    def evaluate(self, metrics: Mapping[tuple[Role, str], float]) -> float:
-        return self.of.evaluate(metrics)
-
-    def render(self) -> str:
-        return self.id
-
-    def children(self) -> tuple[Expression, ...]:
-        return (self.of,)
-
-
-def _expression(value: Expression | float) -> Expression:
-    return value if isinstance(value, Expression) else Number(float(value))
-
-
-def _at_least(value: Expression, least: float) -> Expression:
-    return If(value > least, value, Number(least))
-
-
-def _at_most(value: Expression, most: Expression) -> Expression:
-    return If(value > most, most, value)
-
-
-# -- the verdict ----------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -261,15 +93,15 @@ class Verdict:
         all_bad = Named("all_bad", "bad page loads of both", b1 + b0)
         excess = Named("excess", "how much worse", b1 * n0 - b0 * n1 - all_loads / 2)
         variance = Named("variance", "spread to expect", n1 * n0 * all_bad * (all_loads - all_bad))
-        z = _at_least(excess, 0) * SquareRoot(all_loads / _at_least(variance, 1))
+        z = at_least(excess, 0) * SquareRoot(all_loads / at_least(variance, 1))
         enough = If(n0 >= self.minimum_stable_page_loads, z, Number(0))
         return Named("score", "candidate against stable", If(n1 >= self.minimum_page_loads, enough, Number(0)))
 
-    def score(self, metrics: Mapping[tuple[Role, str], float]) -> float:
+    def score(self, metrics: Sums) -> float:
         """How many standard errors the candidate is worse than stable; 0 when it is not, or too little is known."""
         return self.definition().evaluate(metrics)
 
-    def is_worse(self, metrics: Mapping[tuple[Role, str], float]) -> bool:
+    def is_worse(self, metrics: Sums) -> bool:
         """Whether one period's sums set the alarm off."""
         return self.score(metrics) > self.z_threshold
 
@@ -297,7 +129,7 @@ _COMPARED = (Role.CANDIDATE, Role.STABLE)
 def _bad_loads(role: Role, loads: Expression) -> Expression:
     """Loads that went wrong. One page can raise many errors, so they are capped: no more bad loads than loads."""
     errors = Named(f"{role}_errors", f"{role} errors", Metric(role, SCRIPT_ERRORS) + Metric(role, ASSET_FAILURES))
-    return Named(f"{role}_bad", f"{role} bad page loads", _at_most(errors, loads))
+    return Named(f"{role}_bad", f"{role} bad page loads", at_most(errors, loads))
 
 
 def _bottom_up(node: Expression) -> Iterator[Expression]:
