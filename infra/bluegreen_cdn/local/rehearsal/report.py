@@ -139,7 +139,12 @@ def _release(release: Release, record: Record) -> dict[str, Any]:
         "started": _round(release.started),
         "ended": _round(release.ended),
         "weights": [
-            {"at": _round(mark.at), "weight": mark.weight / 100, "everywhere": mark.everywhere}
+            {
+                "at": _round(mark.at),
+                "weight": mark.weight / 100,
+                "share": mark.share / 100,
+                "everywhere": mark.everywhere,
+            }
             for mark in release.weights
         ],
         "share_seen": round(seen / total, 4) if total else None,

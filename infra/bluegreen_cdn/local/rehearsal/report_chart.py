@@ -69,7 +69,7 @@ def _weight(release: dict[str, Any], index: int, scale: Scale) -> Iterator[str]:
     points = [(scale.x(marks[0]["at"]), _share_y(0))]
     for i, mark in enumerate(marks):
         until = marks[i + 1]["at"] if i + 1 < len(marks) else max(end, mark["at"])
-        y = _share_y(mark["weight"])
+        y = _share_y(mark["share"])
         points += [(scale.x(mark["at"]), y), (scale.x(until), y)]
     points.append((points[-1][0], _share_y(0)))
     path = " ".join(f"{x},{y}" for x, y in points)

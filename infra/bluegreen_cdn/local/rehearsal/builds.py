@@ -1,0 +1,149 @@
+"""The builds that a rehearsal releases: checked before anything starts, copied where they have to be changed."""
+
+import hashlib
+import re
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from bluegreen_cdn.domain.builds import content_build_id
+from bluegreen_cdn.domain.classification import CacheClass, ClassificationRules
+from bluegreen_cdn.errors import InvalidBuild
+from bluegreen_cdn.local.rehearsal.ledger import BuildFiles
+
+CLIENT_TAG = '<script src="/_bluegreen/client.js"></script>'
+_CLIENT = "_bluegreen/client."
+_FAILURE = (
+    "<script>/* put here by bluegreen rehearse --bad */"
+    'throw new Error("this build is bad on purpose, to show the rollback")</script>'
+)
+_HEAD = re.compile(r"<head(\s[^>]*)?>", re.IGNORECASE)
+_HTML = re.compile(r"<html(\s[^>]*)?>|<!doctype[^>]*>", re.IGNORECASE)
+_CLIENT_ELEMENT = re.compile(r"<script[^>]*_bluegreen/client\.js[^>]*>\s*</script>", re.IGNORECASE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreparedBuild:
+    """A build folder, ready to be deployed."""
+
+    name: str
+    folder: Path
+    files: BuildFiles
+    is_bad: bool = False
+
+    @property
+    def build_id(self) -> str:
+        """The id that its content gives it."""
+        return self.files.build_id
+
+
+def check_folder(folder: Path, option: str) -> Path:
+    """Return the folder if it can be a build.
+
+    Raises:
+        InvalidBuild: It is missing, no folder, empty, or has no document.
+    """
+    if not folder.exists():
+        raise InvalidBuild(f"{option} {folder}: there is no such folder; pass the output folder of a build")
+    if not folder.is_dir():
+        raise InvalidBuild(f"{option} {folder}: this is a file; pass the folder that a build wrote, such as dist/")
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    if not files:
+        raise InvalidBuild(f"{option} {folder}: the folder is empty; run the build first")
+    if not any(path.suffix == ".html" for path in files):
+        raise InvalidBuild(
+            f"{option} {folder}: none of its {len(files)} files is a document (*.html); "
+            "pass the folder that holds index.html"
+        )
+    return folder.resolve()
+
+
+def prepare(folder: Path, name: str, work: Path, *, bad: bool = False) -> tuple[PreparedBuild, str]:
+    """Make a build ready: insert the client script where it is missing, and the failure where it is wanted.
+
+    Args:
+        folder: The user's build; never changed.
+        name: What the report calls it.
+        work: Folder for a copy, made only when something has to be inserted.
+        bad: Insert an error into every document.
+
+    Returns:
+        The build, and a sentence about what was inserted (empty when nothing was).
+    """
+    reports = _mentions_client(folder)
+    if reports and not bad:
+        return PreparedBuild(name=name, folder=folder, files=read(folder)), ""
+    shutil.rmtree(work, ignore_errors=True)
+    shutil.copytree(folder, work)
+    for document in sorted(work.rglob("*.html")):
+        text = document.read_text(encoding="utf-8", errors="surrogateescape")
+        if not reports:
+            text = insert_client(text)
+        if bad:
+            text = insert_failure(text)
+        document.write_text(text, encoding="utf-8", errors="surrogateescape")
+    done = [] if reports else ["the client script, so that it can report"]
+    done += ["an error in every document"] if bad else []
+    note = f"the {name} is a copy of {folder} with {' and '.join(done)}"
+    return PreparedBuild(name=name, folder=work, files=read(work), is_bad=bad), note
+
+
+def check_different(builds: Iterable[PreparedBuild]) -> None:
+    """Refuse two builds with the same content: releasing the same build again releases nothing.
+
+    Raises:
+        InvalidBuild: Two have the same id.
+    """
+    seen: dict[str, PreparedBuild] = {}
+    for build in builds:
+        other = seen.setdefault(build.build_id, build)
+        if other is not build:
+            raise InvalidBuild(
+                f"the {other.name} and the {build.name} have the same content (build id {build.build_id}): "
+                "there is nothing to release; pass two different builds"
+            )
+
+
+def insert_client(document: str) -> str:
+    """Put the client script's tag first into a document's head."""
+    return _insert_first(document, CLIENT_TAG)
+
+
+def insert_failure(document: str) -> str:
+    """Put a script that throws into a document, behind the client script that has to see it."""
+    client = _CLIENT_ELEMENT.search(document)
+    if client is not None:
+        return document[: client.end()] + _FAILURE + document[client.end() :]
+    return _insert_first(document, _FAILURE)
+
+
+def read(folder: Path) -> BuildFiles:
+    """List a build's files with their digests, and give it the id of its content."""
+    rules = ClassificationRules.default()
+    digests = {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+    hashed = frozenset(path for path in digests if rules.classify(path) is CacheClass.SHARED)
+    return BuildFiles(build_id=content_build_id(digests.items()), digests=digests, hashed=hashed)
+
+
+def _insert_first(document: str, element: str) -> str:
+    for pattern in (_HEAD, _HTML):
+        found = None
+        for found in pattern.finditer(document[:4096]):
+            if pattern is _HEAD:
+                break
+        if found is not None:
+            return document[: found.end()] + element + document[found.end() :]
+    return element + document
+
+
+def _mentions_client(folder: Path) -> bool:
+    for path in folder.rglob("*"):
+        if path.suffix in (".html", ".js", ".mjs") and path.is_file():
+            if _CLIENT in path.read_text(encoding="utf-8", errors="replace"):
+                return True
+    return False
