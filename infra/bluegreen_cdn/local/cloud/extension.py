@@ -1,0 +1,54 @@
+"""Puts everything together: what ministack lacks, installed into it before it serves."""
+
+from dataclasses import dataclass
+
+from bluegreen_cdn.local.cloud import weighted_alias
+from bluegreen_cdn.local.cloud.clock import ScaledClock
+from bluegreen_cdn.local.cloud.codedeploy_api import CodeDeployApi
+from bluegreen_cdn.local.cloud.codedeploy_resources import CodeDeployResources
+from bluegreen_cdn.local.cloud.deployment_engine import DeploymentEngine
+from bluegreen_cdn.local.cloud.deployment_model import Scope
+from bluegreen_cdn.local.cloud.deployment_store import DeploymentStore
+from bluegreen_cdn.local.cloud.ministack_modules import Ministack
+from bluegreen_cdn.local.cloud.seams import require
+from bluegreen_cdn.local.cloud.surroundings import MinistackSurroundings
+from bluegreen_cdn.local.cloud.timeline import Timeline
+
+
+@dataclass(frozen=True, kw_only=True)
+class Extension:
+    """What the admin API reaches."""
+
+    clock: ScaledClock
+    timeline: Timeline
+    engine: DeploymentEngine
+
+
+def install(ministack: Ministack, clock: ScaledClock) -> Extension:
+    """Extend ministack in place.
+
+    Raises:
+        LocalCloudError: A private name that we patch is not there.
+    """
+    timeline = Timeline()
+    weighted_alias.install(ministack.lambda_service, timeline)
+    engine = _install_codedeploy(ministack, clock, timeline)
+    return Extension(clock=clock, timeline=timeline, engine=engine)
+
+
+def _install_codedeploy(ministack: Ministack, clock: ScaledClock, timeline: Timeline) -> DeploymentEngine:
+    def scope() -> Scope:
+        return Scope(account=ministack.responses.get_account_id(), region=ministack.responses.get_region())
+
+    require(ministack.app, "SERVICE_HANDLERS")
+    require(ministack.router, "SERVICE_PATTERNS")
+    store = DeploymentStore()
+    engine = DeploymentEngine(MinistackSurroundings(ministack, clock, timeline), clock, timeline)
+    api = CodeDeployApi(store, engine, scope, clock.now)
+    ministack.app.SERVICE_HANDLERS["codedeploy"] = api.handle
+    ministack.router.SERVICE_PATTERNS["codedeploy"] = {
+        "target_prefixes": ["CodeDeploy_20141006"],
+        "host_patterns": [r"codedeploy\."],
+    }
+    CodeDeployResources(ministack, store, engine).install(ministack.stacks)
+    return engine

@@ -1,0 +1,193 @@
+"""Asking the origins: custom headers, access control, Lambda@Edge around it, and the second origin of a group."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import unquote
+
+from bluegreen_cdn.local.edge import lambda_events
+from bluegreen_cdn.local.edge.access import allows
+from bluegreen_cdn.local.edge.cloud import CloudUnavailable, CloudView, OriginUnreachable
+from bluegreen_cdn.local.edge.config import Behavior, Origin, OriginGroup
+from bluegreen_cdn.local.edge.functions.events import InvalidResult
+from bluegreen_cdn.local.edge.lambda_edge import LambdaFailed
+from bluegreen_cdn.local.edge.messages import Request, Response, format_query
+from bluegreen_cdn.local.edge.state import Edge, Loaded, Location
+
+FAILOVER_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+POLICY_CACHE_SECONDS = 2.0
+_DROPPED = frozenset(
+    "connection keep-alive proxy-authenticate proxy-authorization te trailer transfer-encoding upgrade content-length "
+    "x-amz-request-id x-amz-id-2 x-amz-version-id x-amz-server-side-encryption x-amz-checksum-type".split()
+)
+
+
+class EdgeError(Exception):
+    """CloudFront itself answers with an error."""
+
+    def __init__(self, status: int, message: str, result: str = "Error") -> None:
+        super().__init__(message)
+        self.status = status
+        self.result = result
+
+
+@dataclass(frozen=True, slots=True)
+class OriginAnswer:
+    """An origin's answer, and how it came about."""
+
+    response: Response
+    generated: bool = False
+    origin_id: str = ""
+
+
+class Origins:
+    """The way from the edge to the origins."""
+
+    def __init__(self, cloud: CloudView, edge: Edge, executor: Executor) -> None:
+        self._cloud = cloud
+        self._edge = edge
+        self._executor = executor
+        self._policies: dict[str, tuple[float, Mapping[str, Any] | None]] = {}
+
+    async def ask(
+        self, loaded: Loaded, behavior: Behavior, location: Location, request: Request, targets: OriginGroup | Origin, request_id: str
+    ) -> OriginAnswer:
+        """Ask an origin, and the second of a group when the first fails.
+
+        Raises:
+            EdgeError: when no origin can be reached, or a Lambda@Edge function fails.
+        """
+        members = [loaded.distribution.origins[name] for name in targets.members] if isinstance(targets, OriginGroup) else [targets]
+        failing = targets.failover_statuses if isinstance(targets, OriginGroup) else frozenset()
+        if request.method not in FAILOVER_METHODS:
+            members = members[:1]
+        answer: OriginAnswer | None = None
+        unreachable = ""
+        for origin in members:
+            try:
+                answer = await self._ask_one(loaded, behavior, location, request.copy(), origin, request_id)
+            except OriginUnreachable as error:
+                location.counts["origin_failures"] += 1
+                unreachable = str(error)
+                continue
+            if answer.response.status not in failing:
+                return answer
+        if answer is None:
+            raise EdgeError(502, f"the origin cannot be reached: {unreachable}", "OriginConnectError")
+        return answer
+
+    async def _ask_one(
+        self, loaded: Loaded, behavior: Behavior, location: Location, request: Request, origin: Origin, request_id: str
+    ) -> OriginAnswer:
+        generated = False
+        original = origin
+        response: Response | None = None
+        if "origin-request" in behavior.lambdas:
+            event = lambda_events.origin_event(loaded.distribution, "origin-request", request_id, request, origin)
+            value = await self._invoke(loaded, location, behavior.lambdas["origin-request"], event)
+            try:
+                if lambda_events.is_response(value):
+                    response, generated = lambda_events.read_response(value, None, "origin-request"), True
+                else:
+                    request, origin = lambda_events.read_request(value, request, origin)
+            except InvalidResult as error:
+                raise _invalid(location, str(error)) from None
+        if response is None:
+            if origin.domain_name != original.domain_name and original.access_control_id:
+                # The signature is made for the origin that the distribution names.
+                response = Response(403, {"content-type": ["application/xml"]}, _xml("SignatureDoesNotMatch"))
+            else:
+                response = await self._fetch(loaded, location, request, origin)
+        if "origin-response" in behavior.lambdas:
+            event = lambda_events.origin_event(loaded.distribution, "origin-response", request_id, request, origin, response)
+            value = await self._invoke(loaded, location, behavior.lambdas["origin-response"], event)
+            try:
+                response = lambda_events.read_response(value, response, "origin-response")
+            except InvalidResult as error:
+                raise _invalid(location, str(error)) from None
+        return OriginAnswer(response, generated, original.id)
+
+    async def _invoke(self, loaded: Loaded, location: Location, arn: str, event: dict[str, Any]) -> Any:
+        try:
+            return await loaded.lambdas[arn].invoke(event)
+        except LambdaFailed as error:
+            location.counts["lambda_errors"] += 1
+            location.last_function_error = f"{arn}: {error}"
+            raise EdgeError(503, str(error), "LambdaExecutionError") from None
+
+    async def _fetch(self, loaded: Loaded, location: Location, request: Request, origin: Origin) -> Response:
+        location.counts["origin_requests"] += 1
+        for name in (origin.id, origin.domain_name, origin.bucket):
+            if name in self._edge.origin_faults:
+                status = self._edge.origin_faults[name]
+                if status is None:
+                    raise OriginUnreachable(f"origin {name!r} is set unreachable")
+                return Response(status, {"content-type": ["text/plain"]}, b"ordered fault\n")
+        for name, value in origin.custom_headers:
+            request.headers[name] = [value]
+        request.headers["via"] = [f"2.0 {location.via} (CloudFront)"]
+        request.headers["x-amz-cf-id"] = ["simulated"]
+        request.headers.setdefault("x-forwarded-for", []).append(request.client_ip)
+        loop = asyncio.get_running_loop()
+        if origin.bucket is None:
+            changed = replace_uri(request, origin.path + request.uri)
+            response = await loop.run_in_executor(
+                self._executor, self._cloud.fetch, origin, changed, format_query(request.query)
+            )
+        else:
+            response = await loop.run_in_executor(self._executor, self._from_bucket, loaded, request, origin)
+        kept = {name: values for name, values in response.headers.items() if name not in _DROPPED}
+        return Response(response.status, kept, response.body)
+
+    def _from_bucket(self, loaded: Loaded, request: Request, origin: Origin) -> Response:
+        assert origin.bucket is not None  # noqa: S101
+        assert origin.region is not None  # noqa: S101
+        if request.method not in ("GET", "HEAD"):
+            return Response(405, {"content-type": ["application/xml"]}, _xml("MethodNotAllowed"))
+        key = unquote(origin.path + request.uri).removeprefix("/")
+        policy = self._policy(origin.bucket, origin.region)
+        arn = f"arn:aws:s3:::{origin.bucket}"
+        distribution_arn = loaded.distribution.arn
+
+        def may(action: str, resource: str) -> bool:
+            return allows(policy, action=action, resource=resource, origin=origin, distribution_arn=distribution_arn)
+
+        denied = Response(403, {"content-type": ["application/xml"], "server": ["AmazonS3"]}, _xml("AccessDenied"))
+        if not key or not may("s3:GetObject", f"{arn}/{key}"):
+            return denied
+        response = self._cloud.get_object(origin.bucket, origin.region, key, request)
+        if response.status == 404 and not may("s3:ListBucket", arn):
+            return denied
+        return response
+
+    def _policy(self, bucket: str, region: str) -> Mapping[str, Any] | None:
+        known = self._policies.get(bucket)
+        now = time.monotonic()
+        if known is not None and now - known[0] < POLICY_CACHE_SECONDS:
+            return known[1]
+        try:
+            policy = self._cloud.bucket_policy(bucket, region)
+        except CloudUnavailable as error:
+            raise OriginUnreachable(str(error)) from None
+        self._policies[bucket] = (now, policy)
+        return policy
+
+
+def replace_uri(request: Request, uri: str) -> Request:
+    """The same request for another path."""
+    return replace(request, uri=uri)
+
+
+def _invalid(location: Location, message: str) -> EdgeError:
+    location.counts["lambda_errors"] += 1
+    location.last_function_error = message
+    return EdgeError(502, message, "LambdaValidationError")
+
+
+def _xml(code: str) -> bytes:
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code></Error>'.encode()
