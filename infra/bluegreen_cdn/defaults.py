@@ -19,6 +19,14 @@ FILE_MAXIMUM_BYTES = 5 * 1024**3
 SMALL_FILE_BYTES = 1024**2
 UPLOAD_WORKERS = 16
 HASH_WORKERS = 4
+DOWNLOAD_PIECE_BYTES = 1024**2
+
+# -- custom resources -----------------------------------------------------------------------------------------------
+CUSTOM_RESOURCE_ANSWER_BYTES = 4096
+CUSTOM_RESOURCE_REASON_BYTES = 2048
+"""CloudFormation takes 4 KB for the whole answer, ids of a kilobyte or more among it."""
+CUSTOM_RESOURCE_MARGIN_SECONDS = 20
+CUSTOM_RESOURCE_SEND_SECONDS = 30
 
 # -- headers --------------------------------------------------------------------------------------------------------
 IMMUTABLE_CACHE_CONTROL = "public, max-age=31536000, immutable"
@@ -43,10 +51,14 @@ FULL_WEIGHT_BASIS_POINTS = 10_000
 HOLDOUT_BASIS_POINTS = 500
 ROUTING_KEY = "routing"
 CONTROL_KEY = "control"
+OUTCOME_KEY = "outcome"
+"""How the last release went and why; read by the command line, written by the control plane."""
 SECRET_KEY = "secret"  # noqa: S105  the key's name, not its value
 BUILD_KEY_PREFIX = "build/"
 KVS_VALUE_MAXIMUM_BYTES = 1024
 KVS_KEY_MAXIMUM_BYTES = 512
+WRITE_VERIFY_ATTEMPTS = 4
+WRITE_VERIFY_PAUSE_SECONDS = 0.5
 
 # -- rollout --------------------------------------------------------------------------------------------------------
 CANARY_PERCENT = 10
@@ -59,6 +71,17 @@ BAKE_MAXIMUM_MINUTES = 55
 HOLDOUT_PERCENT = 5
 HOLDOUT_MAXIMUM_PERCENT = 50
 SYNC_LOOP_SECONDS = 5
+SYNC_RUN_SECONDS = 55
+"""One run of the sync while a deployment is in progress; the schedule starts the next every minute."""
+POLL_FLOOR_SECONDS = 0.5
+"""Real seconds between two looks however much a rehearsal shortens time: each costs some calls."""
+LAMBDA_MARGIN_SECONDS = 10
+"""Of a function's time that are kept for its last words."""
+DEPLOYMENTS_WATCHED_HOURS = 72
+"""A deployment with both hooks ends within 50 hours."""
+SYNC_HEARTBEAT_METRIC = "SyncHeartbeat"
+DRIFT_METRIC = "Drift"
+VERIFY_WORKERS = 16
 VERIFY_WAIT_MINUTES = 10
 
 # -- verdict --------------------------------------------------------------------------------------------------------

@@ -2,10 +2,10 @@
 
 import base64
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO
 
 from bluegreen_cdn.aws.session import client, translate_errors
-from bluegreen_cdn.defaults import CONFLICT_ATTEMPTS, UPLOAD_WORKERS
+from bluegreen_cdn.defaults import CONFLICT_ATTEMPTS, DOWNLOAD_PIECE_BYTES, UPLOAD_WORKERS
 from bluegreen_cdn.domain.headers import ObjectHeaders
 from bluegreen_cdn.errors import CloudError, FileChanged, NotFound, PreconditionFailed
 from bluegreen_cdn.publish.object_store import NewObject, PutOutcome, StoredObject
@@ -102,6 +102,13 @@ class S3ObjectStore:
         with translate_errors("s3", "GetObject", f"{self.name}/{key}"):
             data: bytes = self._s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
         return data
+
+    def download(self, key: str, target: IO[bytes]) -> None:
+        """Write an object's bytes to a stream, a piece at a time."""
+        with translate_errors("s3", "GetObject", f"{self.name}/{key}"):
+            body = self._s3.get_object(Bucket=self.bucket, Key=key)["Body"]
+            for piece in body.iter_chunks(DOWNLOAD_PIECE_BYTES):
+                target.write(piece)
 
     def list_keys(self, prefix: str) -> Iterator[str]:
         """The keys under a prefix, sorted."""

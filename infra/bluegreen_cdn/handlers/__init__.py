@@ -1,1 +1,11 @@
+"""Entry points of the regional Lambda functions; thin."""
 
+import importlib.util
+import sys
+from pathlib import Path
+
+# The SDK signs calls to the KeyValueStore with awscrt, which the Lambda runtime does not bring along for certain. The
+# bundle carries it beside the package; a runtime that has it keeps its own. Looked for, not imported: that takes time.
+_VENDOR = Path(__file__).resolve().parents[2] / "_vendor"
+if importlib.util.find_spec("awscrt") is None and _VENDOR.is_dir() and str(_VENDOR) not in sys.path:
+    sys.path.append(str(_VENDOR))

@@ -98,6 +98,15 @@ def retained_manifests(store: ObjectStore) -> list[Manifest]:
     return sorted(found, key=lambda manifest: manifest.build_id)
 
 
+def find_manifest(store: ObjectStore, build_id: str) -> Manifest | None:
+    """The manifest of a build; None if the build does not exist.
+
+    Asks the listing, because who may list a part of a bucket only is told "forbidden" for a key that is missing.
+    """
+    key = manifest_key(build_id)
+    return load_manifest(store, build_id) if key in store.list_keys(key) else None
+
+
 def load_manifest(store: ObjectStore, build_id: str) -> Manifest:
     """The manifest of a build.
 

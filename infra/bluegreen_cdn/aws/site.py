@@ -1,0 +1,63 @@
+"""What a deployed site says about itself: its SSM parameters in us-east-1."""
+
+import json
+from dataclasses import dataclass
+
+from bluegreen_cdn.aws.session import client, translate_errors
+from bluegreen_cdn.domain.classification import ClassificationRules
+from bluegreen_cdn.domain.regions import EDGE_REGION
+from bluegreen_cdn.errors import ForeignState, NotFound
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeployedSite:
+    """A site that exists.
+
+    Attributes:
+        name: Its name.
+        bucket: The bucket in us-east-1, the only one that is written to.
+        key_value_store_arn: Its KeyValueStore.
+        rules: The classification rules that its edge has. Default: it does not say.
+        mode: How its edge finds documents. Default: it does not say.
+    """
+
+    name: str
+    bucket: str
+    key_value_store_arn: str
+    rules: ClassificationRules | None = None
+    mode: str | None = None
+
+
+def find_site(name: str) -> DeployedSite:
+    """Look a site up by its name.
+
+    Raises:
+        NotFound: There is none in this account.
+        CloudError: The cloud refused.
+    """
+    prefix = f"/bluegreen/{name}/"
+    values: dict[str, str] = {}
+    with translate_errors("ssm", "GetParametersByPath", prefix):
+        pages = client("ssm", EDGE_REGION).get_paginator("get_parameters_by_path").paginate(Path=prefix)
+        for page in pages:
+            values |= {item["Name"].removeprefix(prefix): item["Value"] for item in page["Parameters"]}
+    arn = values.get("key-value-store-arn")
+    if arn is None:
+        raise NotFound(
+            f"site {name!r} is not deployed in this account (no parameter '{prefix}key-value-store-arn' in "
+            f"{EDGE_REGION}): check the name and the credentials, or deploy the site first",
+            service="ssm",
+            operation="GetParametersByPath",
+        )
+    try:
+        account = arn.split(":")[4]
+        rules = ClassificationRules.from_json(json.loads(values["rules"])) if "rules" in values else None
+    except (IndexError, ValueError) as error:
+        raise ForeignState(f"the parameters under '{prefix}' are not a site's ({error}): deploy it again") from error
+    return DeployedSite(
+        name=name,
+        bucket=values.get("bucket", f"bluegreen-{name}-{account}-{EDGE_REGION}"),
+        key_value_store_arn=arn,
+        rules=rules,
+        mode=values.get("mode"),
+    )

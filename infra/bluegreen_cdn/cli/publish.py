@@ -1,0 +1,173 @@
+"""`bluegreen publish`: make a build exist, without letting anybody into it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from bluegreen_cdn.cli.console import print_json
+from bluegreen_cdn.defaults import DEFAULT_DOCUMENT_MODE, DOCUMENT_MODES, UPLOAD_WORKERS
+from bluegreen_cdn.errors import InvalidInput, InvalidRules
+
+if TYPE_CHECKING:
+    from bluegreen_cdn.aws.object_store import S3ObjectStore
+    from bluegreen_cdn.aws.site import DeployedSite
+    from bluegreen_cdn.domain.classification import ClassificationRules
+    from bluegreen_cdn.publish.execute import PublishResult
+    from bluegreen_cdn.publish.plan import PublishPlan
+    from bluegreen_cdn.publish.ports import BuildRegistry
+
+_FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
+
+
+@click.command()
+@click.argument("build", type=click.Path(path_type=Path), metavar="DIR|ZIP")
+@click.option("--site", help="Publish to this site; its bucket and KeyValueStore are looked up in us-east-1.")
+@click.option("--bucket", help="Publish to this bucket instead; no KeyValueStore is told.")
+@click.option("--region", help="The bucket's region, with --bucket.  [default: the environment's]")
+@click.option("--build-id", help="The build's name, such as the commit.  [default: a digest of its content]")
+@click.option("--rules", "rules_file", type=_FILE, help="Classification rules (JSON), the same as the site's.")
+@click.option("--hashed", multiple=True, metavar="GLOB", help="Files that are hashed though the rules say no.")
+@click.option("--unhashed", multiple=True, metavar="GLOB", help="Files that are not hashed though the rules say yes.")
+@click.option("--entry", multiple=True, metavar="GLOB", help="Files beside *.html that follow the rollout.")
+@click.option(
+    "--mode",
+    type=click.Choice(DOCUMENT_MODES),
+    help=f"How documents are found.  [default: the site's, or {DEFAULT_DOCUMENT_MODE}]",
+)
+@click.option("--workers", type=click.IntRange(1, 128), default=UPLOAD_WORKERS, help="Threads that upload.")
+@click.option("--dry-run", is_flag=True, help="Print the plan and write nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def publish(
+    build: Path,
+    site: str | None,
+    bucket: str | None,
+    region: str | None,
+    build_id: str | None,
+    rules_file: Path | None,
+    hashed: tuple[str, ...],
+    unhashed: tuple[str, ...],
+    entry: tuple[str, ...],
+    mode: str | None,
+    workers: int,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Publish a build: the folder that your bundler wrote, or a zip of it.
+
+    Nothing is overwritten and nothing is deleted; a publish that was interrupted is completed by repeating it.
+    Visitors see nothing of it until the build is released.
+    """
+    from bluegreen_cdn.cli.publish_progress import show_progress
+    from bluegreen_cdn.publish.execute import execute
+    from bluegreen_cdn.publish.publisher import plan_for
+    from bluegreen_cdn.publish.source import open_source
+
+    if (site is None) == (bucket is None):
+        raise click.UsageError("pass either --site NAME or --bucket NAME")
+    with open_source(build) as source:
+        rules = _rules(rules_file, hashed, unhashed, entry)
+        deployed = _deployed(site)
+        rules, mode = _agreed(deployed, rules, mode)
+        store, registry = _targets(deployed, bucket, region, workers)
+        plan = plan_for(source, store, build_id=build_id, rules=rules, mode=mode)
+        if dry_run:
+            _print_plan(plan, store.name, as_json)
+            return
+        with show_progress(plan, quiet=as_json) as progress:
+            result = execute(plan, source, store, registry=registry, progress=progress, workers=workers)
+    _print_result(result, store.name, as_json)
+
+
+def _rules(
+    file: Path | None, hashed: tuple[str, ...], unhashed: tuple[str, ...], entries: tuple[str, ...]
+) -> ClassificationRules | None:
+    """The rules that the options ask for; None if none do."""
+    from bluegreen_cdn.domain.classification import ClassificationRules
+
+    if not (file or hashed or unhashed or entries):
+        return None
+    rules = ClassificationRules.default()
+    if file:
+        try:
+            rules = ClassificationRules.from_json(json.loads(file.read_text()))
+        except (OSError, ValueError) as error:
+            raise InvalidRules(f"rules file '{file}' cannot be read as JSON ({error})") from error
+    return replace(
+        rules,
+        hashed=(*rules.hashed, *hashed),
+        unhashed=(*rules.unhashed, *unhashed),
+        entries=(*rules.entries, *entries),
+    )
+
+
+def _deployed(site: str | None) -> DeployedSite | None:
+    from bluegreen_cdn.aws.site import find_site
+
+    return find_site(site) if site else None
+
+
+def _agreed(
+    deployed: DeployedSite | None, rules: ClassificationRules | None, mode: str | None
+) -> tuple[ClassificationRules | None, str]:
+    """Rules and mode, which must be the edge's: it looks for files where its own rules say."""
+    if deployed and deployed.rules and rules and rules != deployed.rules:
+        raise InvalidInput(
+            f"the rules asked for are not those of site {deployed.name!r}, whose edge would look for files elsewhere: "
+            f"leave --rules, --hashed, --unhashed and --entry out, or deploy the site with these rules first"
+        )
+    if deployed and deployed.mode and mode and mode != deployed.mode:
+        raise InvalidInput(f"mode {mode!r} is not that of site {deployed.name!r}, {deployed.mode!r}: leave --mode out")
+    return rules or (deployed.rules if deployed else None), (
+        mode or (deployed.mode if deployed else None) or DEFAULT_DOCUMENT_MODE
+    )
+
+
+def _targets(
+    deployed: DeployedSite | None, bucket: str | None, region: str | None, workers: int
+) -> tuple[S3ObjectStore, BuildRegistry | None]:
+    from bluegreen_cdn.aws.object_store import S3ObjectStore
+
+    if deployed is None:
+        return S3ObjectStore(str(bucket), region, connections=workers), None
+    from bluegreen_cdn.aws.key_value_store import CloudFrontKeyValueStore, KeyValueBuildRegistry
+    from bluegreen_cdn.domain.regions import EDGE_REGION
+
+    store = S3ObjectStore(deployed.bucket, EDGE_REGION, connections=workers)
+    return store, KeyValueBuildRegistry(CloudFrontKeyValueStore(deployed.key_value_store_arn))
+
+
+def _print_plan(plan: PublishPlan, store: str, as_json: bool) -> None:
+    from bluegreen_cdn.cli.publish_progress import size_text
+
+    if as_json:
+        print_json(plan.to_json())
+        return
+    for upload in sorted(plan.uploads, key=lambda upload: upload.source.path):
+        click.echo(f"upload  {size_text(upload.object.size):>9}  {upload.source.path} -> {upload.object.key}")
+    for reuse in plan.reuses:
+        click.echo(f"reuse   {size_text(reuse.size):>9}  {reuse.path} -> {reuse.key} (of build {reuse.build_id})")
+    reused = sum(reuse.size for reuse in plan.reuses)
+    state = "is published already: nothing to do" if plan.published else "would be published"
+    click.echo(
+        f"build {plan.manifest.build_id} {state} in {store}: {len(plan.uploads)} files to upload "
+        f"({size_text(plan.upload_bytes)}), {len(plan.reuses)} to reuse ({size_text(reused)})"
+    )
+
+
+def _print_result(result: PublishResult, store: str, as_json: bool) -> None:
+    from bluegreen_cdn.cli.publish_progress import size_text
+
+    if as_json:
+        print_json(result.to_json())
+    elif result.already_published:
+        click.echo(f"build {result.build_id} was published in {store} already: nothing to do")
+    else:
+        click.echo(
+            f"build {result.build_id} is published in {store}: {result.uploaded_files} files uploaded "
+            f"({size_text(result.uploaded_bytes)}), {result.found_files} found in place, {result.reused_files} reused"
+        )

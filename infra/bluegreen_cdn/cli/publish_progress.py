@@ -1,0 +1,104 @@
+"""The progress of a publish: a bar on a terminal, a few lines in a pipe. On stderr: stdout holds the result alone."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from bluegreen_cdn.publish.object_store import PutOutcome
+from bluegreen_cdn.publish.plan import PublishPlan, Upload
+from bluegreen_cdn.publish.ports import Progress
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as RichProgress
+
+_LINES_IN_A_PIPE = 10
+
+
+def size_text(size: float) -> str:
+    """A number of bytes for people."""
+    for unit in ("B", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB"
+
+
+@contextmanager
+def show_progress(plan: PublishPlan, *, quiet: bool) -> Iterator[Progress | None]:
+    """Show the uploads of a plan while they are carried out.
+
+    Args:
+        plan: The plan.
+        quiet: Show nothing.
+    """
+    if quiet or not plan.uploads:
+        yield None
+    elif not sys.stderr.isatty():
+        yield _Lines()
+    else:
+        # rich takes a fifth of a second to load.
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            DownloadColumn,
+            TextColumn,
+            TimeRemainingColumn,
+            TransferSpeedColumn,
+        )
+        from rich.progress import Progress as RichProgress
+
+        with RichProgress(
+            TextColumn("{task.fields[files]}/{task.fields[all_files]} files"),
+            BarColumn(),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            transient=True,
+        ) as bar:
+            yield _Bar(bar)
+
+
+class _Bar:
+    """Progress on a terminal."""
+
+    def __init__(self, bar: RichProgress) -> None:
+        self._bar = bar
+        self._lock = threading.Lock()
+        self._files = 0
+
+    def planned(self, plan: PublishPlan) -> None:
+        self._task = self._bar.add_task("upload", total=plan.upload_bytes, files=0, all_files=len(plan.uploads))
+
+    def stored(self, upload: Upload, outcome: PutOutcome) -> None:
+        with self._lock:
+            self._files += 1
+            self._bar.update(self._task, advance=upload.object.size, files=self._files)
+
+
+class _Lines:
+    """Progress in a pipe: one line for every tenth of the files."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._files = 0
+        self._all_files = 0
+        self._bytes = 0
+
+    def planned(self, plan: PublishPlan) -> None:
+        self._all_files = len(plan.uploads)
+        click.echo(f"uploading {self._all_files} files ({size_text(plan.upload_bytes)})", err=True)
+
+    def stored(self, upload: Upload, outcome: PutOutcome) -> None:
+        with self._lock:
+            before = self._files * _LINES_IN_A_PIPE // self._all_files
+            self._files += 1
+            self._bytes += upload.object.size
+            if self._files * _LINES_IN_A_PIPE // self._all_files > before:
+                click.echo(f"{self._files}/{self._all_files} files, {size_text(self._bytes)}", err=True)

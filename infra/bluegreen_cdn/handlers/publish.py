@@ -1,0 +1,79 @@
+"""Custom resource: publish the build that `cdk deploy` brought along as an asset, or check that it is published.
+
+Properties: `Site`, `BuildId`, `Bucket`, `KeyValueStoreArn`, `Rules` (JSON), `Mode`, and `SourceBucket` and
+`SourceKey` of a zip file. Without the last two the build must exist already.
+"""
+
+import json
+import shutil
+import tempfile
+from typing import IO
+
+from bluegreen_cdn.aws.key_value_store import CloudFrontKeyValueStore, KeyValueBuildRegistry
+from bluegreen_cdn.aws.object_store import S3ObjectStore
+from bluegreen_cdn.domain.builds import check_build_id
+from bluegreen_cdn.domain.classification import ClassificationRules
+from bluegreen_cdn.domain.manifest import manifest_key
+from bluegreen_cdn.errors import InvalidBuild, InvalidInput, NotFound
+from bluegreen_cdn.handlers.custom_resource import ResourceAnswer, ResourceRequest, custom_resource
+from bluegreen_cdn.publish.object_store import ObjectStore
+from bluegreen_cdn.publish.ports import BuildRegistry
+from bluegreen_cdn.publish.publisher import find_manifest, publish
+from bluegreen_cdn.publish.zip_source import ZipSource
+
+
+@custom_resource
+def handler(request: ResourceRequest) -> ResourceAnswer:
+    """Publish the build, or check that it is published."""
+    build_id = check_build_id(request.text("BuildId"))
+    store = S3ObjectStore(request.text("Bucket"))
+    registry = KeyValueBuildRegistry(CloudFrontKeyValueStore(request.text("KeyValueStoreArn")))
+    if request.properties.get("SourceKey"):
+        _publish_asset(request, build_id, store, registry)
+    else:
+        _check_published(build_id, store, registry)
+    # Another build is another resource; the Delete of the former one leaves its build where it is.
+    return ResourceAnswer(
+        physical_id=f"build-{request.text('Site')}-{build_id}",
+        data={"BuildId": build_id, "ManifestKey": manifest_key(build_id)},
+    )
+
+
+def _publish_asset(request: ResourceRequest, build_id: str, store: ObjectStore, registry: BuildRegistry) -> None:
+    rules = _rules(request.text("Rules"))
+    asset_bucket, asset_key = request.text("SourceBucket"), request.text("SourceKey")
+    with tempfile.TemporaryFile() as archive:
+        _fetch(S3ObjectStore(asset_bucket), asset_key, archive)
+        with ZipSource(archive, name=f"asset s3://{asset_bucket}/{asset_key}") as source:
+            publish(source, store, build_id=build_id, rules=rules, mode=request.text("Mode"), registry=registry)
+
+
+def _fetch(assets: S3ObjectStore, key: str, target: IO[bytes]) -> None:
+    """Bring an asset to the function's disk: memory stays small, and the zip's files can be read in any order."""
+    there = assets.head(key)
+    if there is None:
+        raise NotFound(f"asset {assets.name}/{key} does not exist: deploy with the CDK CLI, which uploads it")
+    free = shutil.disk_usage(tempfile.gettempdir()).free
+    if there.size > free:
+        raise InvalidBuild(
+            f"asset {assets.name}/{key} has {there.size} bytes and the function's disk {free} free: publish the build "
+            f"with `bluegreen publish` before the deployment, or give the function more ephemeral storage"
+        )
+    assets.download(key, target)
+    target.seek(0)
+
+
+def _check_published(build_id: str, store: ObjectStore, registry: BuildRegistry) -> None:
+    if find_manifest(store, build_id) is None:
+        raise NotFound(
+            f"build {build_id!r} is not in {store.name}, and the deployment brings no files along: publish it first "
+            f"(bluegreen publish DIR --build-id {build_id}), or deploy with the folder of the build"
+        )
+    registry.retain(build_id)
+
+
+def _rules(text: str) -> ClassificationRules:
+    try:
+        return ClassificationRules.from_json(json.loads(text))
+    except (ValueError, TypeError, KeyError) as error:
+        raise InvalidInput(f"property Rules of the custom resource is not classification rules ({error})") from error
