@@ -1,0 +1,62 @@
+"""Which build a stack releases: a folder on this machine, or one that has been published already."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from bluegreen_cdn.domain.builds import check_build_id, content_build_id, content_digest
+from bluegreen_cdn.errors import InvalidBuild
+from bluegreen_cdn.publish.folder_source import FolderSource
+
+
+@dataclass(frozen=True, kw_only=True)
+class Build:
+    """A build to release. Make one with `folder` or `published`.
+
+    Attributes:
+        build_id: Its name.
+        path: The folder with its files; none if it has been published already.
+        digest: Of its content (hex); empty if it has been published already.
+    """
+
+    build_id: str
+    path: Path | None = None
+    digest: str = ""
+
+    @classmethod
+    def folder(cls, path: str | os.PathLike[str], *, build_id: str | None = None) -> Build:
+        """A build in a folder; it is published while the stack is deployed.
+
+        Example:
+            `Build.folder("dist")`, `Build.folder("dist", build_id=os.environ["GITHUB_SHA"])`
+
+        Args:
+            path: What the bundler wrote.
+            build_id: What to call it. Default: the digest of its content.
+
+        Raises:
+            InvalidBuildId: It cannot be called that.
+            InvalidBuild: The folder is missing, empty, or holds what cannot be published.
+        """
+        if build_id is not None:
+            check_build_id(build_id)
+        folder = Path(path)
+        if not folder.is_dir():
+            what = "is not a folder" if folder.exists() else "does not exist"
+            raise InvalidBuild(f"build folder '{folder}' {what}; build the app first, then pass its output folder")
+        files = [(file.path, file.sha256) for file in FolderSource(folder).listing()]
+        return cls(build_id=build_id or content_build_id(files), path=folder.resolve(), digest=content_digest(files))
+
+    @classmethod
+    def published(cls, build_id: str) -> Build:
+        """A build that exists already: of an earlier release, or from `bluegreen publish`.
+
+        Args:
+            build_id: Its name.
+
+        Raises:
+            InvalidBuildId: No build can be called that.
+        """
+        return cls(build_id=check_build_id(build_id))

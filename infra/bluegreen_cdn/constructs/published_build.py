@@ -1,0 +1,124 @@
+"""Publishing as part of a deployment: a custom resource that makes a build exist, or checks that it does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from aws_cdk import AssetHashType, CustomResource, Duration, SymlinkFollowMode
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_s3_assets as assets
+from constructs import Construct
+
+from bluegreen_cdn import defaults
+from bluegreen_cdn.constructs.build import Build
+from bluegreen_cdn.constructs.handler_function import HandlerFunction
+from bluegreen_cdn.constructs.names import check_site_name
+from bluegreen_cdn.domain.classification import ClassificationRules
+
+PUBLISH_TIMEOUT_MINUTES = 15
+PUBLISH_MEMORY_MEGABYTES = 1792
+"""A whole processor: publishing is bound by it."""
+KEY_VALUE_STORE_READ = ("cloudfront-keyvaluestore:DescribeKeyValueStore", "cloudfront-keyvaluestore:GetKey")
+KEY_VALUE_STORE_WRITE = ("cloudfront-keyvaluestore:UpdateKeys",)
+
+
+class PublishedBuild(Construct):
+    """A build in the primary bucket, with its manifest, before anything that depends on this.
+
+    Attributes:
+        function: Publishes.
+        resource: The custom resource; depend on it to come after the build.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        name: str,
+        build: Build,
+        bucket: s3.IBucket,
+        key_value_store_arn: str,
+        rules: ClassificationRules,
+        mode: str = defaults.DEFAULT_DOCUMENT_MODE,
+    ) -> None:
+        """Publish the build while the stack is deployed.
+
+        Args:
+            scope: Where it belongs, in a stack in us-east-1.
+            construct_id: Its id there.
+            name: The site's name.
+            build: What to publish.
+            bucket: The primary bucket.
+            key_value_store_arn: Where the edge learns that the build exists.
+            rules: Which files carry a hash and which are entries.
+            mode: How a path becomes a document: `spa`, `directory` or `html`. Default: `spa`.
+        """
+        super().__init__(scope, construct_id)
+        publisher = HandlerFunction(
+            self,
+            "Publisher",
+            handler="bluegreen_cdn.handlers.publish.handler",
+            description=f"{check_site_name(name)}: publishes builds",
+            timeout=Duration.minutes(PUBLISH_TIMEOUT_MINUTES),
+            memory_megabytes=PUBLISH_MEMORY_MEGABYTES,
+        )
+        for statement in publish_statements(bucket, key_value_store_arn):
+            publisher.function.add_to_role_policy(statement)
+        properties: dict[str, str] = {
+            "Site": name,
+            "BuildId": build.build_id,
+            "Bucket": bucket.bucket_name,
+            "KeyValueStoreArn": key_value_store_arn,
+            "Rules": json.dumps(rules.to_json(), sort_keys=True, separators=(",", ":")),
+            "Mode": mode,
+        }
+        if build.path is not None:
+            asset = self._asset(build)
+            publisher.function.add_to_role_policy(
+                # Every build is another key. One right for them all: a right that changes with each build is often
+                # not in force yet when the publisher, seconds later, reads the build.
+                iam.PolicyStatement(actions=["s3:GetObject"], resources=[asset.bucket.arn_for_objects("*.zip")])
+            )
+            properties |= {"SourceBucket": asset.s3_bucket_name, "SourceKey": asset.s3_object_key}
+        self.function: lambda_.Function = publisher.function
+        self.resource: CustomResource = CustomResource(
+            self,
+            "Build",
+            resource_type="Custom::BlueGreenBuild",
+            service_token=publisher.function.function_arn,
+            service_timeout=Duration.minutes(PUBLISH_TIMEOUT_MINUTES + 1),
+            properties=properties,
+        )
+
+    def _asset(self, build: Build) -> assets.Asset:
+        return assets.Asset(
+            self,
+            "Files",
+            path=str(build.path),
+            asset_hash=build.digest,
+            asset_hash_type=AssetHashType.CUSTOM,
+            # The listing has made sure that no link leads out of the build.
+            follow_symlinks=SymlinkFollowMode.ALWAYS,
+        )
+
+
+def publish_statements(bucket: s3.IBucket, key_value_store_arn: str) -> Sequence[iam.PolicyStatement]:
+    """The rights of whoever publishes: to add to the primary bucket and to tell the edge, not to delete."""
+    return (
+        iam.PolicyStatement(
+            actions=["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"],
+            resources=[bucket.arn_for_objects(f"{prefix}/*") for prefix in ("builds", "shared", "manifests")],
+        ),
+        iam.PolicyStatement(
+            actions=["s3:ListBucket"],
+            resources=[bucket.bucket_arn],
+        ),
+        iam.PolicyStatement(
+            actions=[*KEY_VALUE_STORE_READ, *KEY_VALUE_STORE_WRITE],
+            resources=[key_value_store_arn],
+        ),
+    )
