@@ -90,6 +90,10 @@ VERDICT_PERIOD_SECONDS = 60
 VERDICT_MINIMUM_PAGE_LOADS = 50
 VERDICT_MINIMUM_STABLE_PAGE_LOADS = 5
 """Far fewer than the candidate's: at full weight stable keeps only the hold-out, and the test itself doubts a small control."""
+BEACON_MAXIMUM_LOADS = 10
+BEACON_MAXIMUM_EVENTS = 1000
+"""What one beacon may report; a page sends several when it lives long."""
+CLIENT_SCRIPT_MAX_AGE_SECONDS = 300
 VERDICT_Z_THRESHOLD = 4.0
 VERDICT_EVALUATION_PERIODS = 3
 VERDICT_DATAPOINTS_TO_ALARM = 1

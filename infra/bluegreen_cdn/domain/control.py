@@ -86,6 +86,10 @@ class ControlState:
             return self
         return replace(self, latches=(*self.latches, latch)[-LATCHES_KEPT:])
 
+    def without_hook(self) -> ControlState:
+        """The same with no hook waiting."""
+        return replace(self, hook=None)
+
     def is_latched(self, build: str | None) -> bool:
         """Whether a build is taken out."""
         return any(latch.build == build for latch in self.latches)

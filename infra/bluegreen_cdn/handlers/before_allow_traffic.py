@@ -1,0 +1,208 @@
+"""CodeDeploy's BeforeAllowTraffic: no weight moves before every replica is proven.
+
+What is wrong is named in the log and, for whoever deploys, in the KeyValueStore's value `outcome`; CodeDeploy itself
+only takes a yes or a no.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from bluegreen_cdn import defaults
+from bluegreen_cdn.domain.control import Outcome, OutcomeKind
+from bluegreen_cdn.domain.manifest import Manifest, ManifestFile
+from bluegreen_cdn.domain.observation import Deployment
+from bluegreen_cdn.errors import (
+    BlueGreenError,
+    NotFound,
+    PreconditionFailed,
+    ReleaseError,
+    ReleaseInProgress,
+    VerificationFailed,
+)
+from bluegreen_cdn.handlers.journal import log
+from bluegreen_cdn.handlers.settings import Cloud, cloud
+from bluegreen_cdn.handlers.sync import observe, sync_once
+from bluegreen_cdn.publish.object_store import ObjectStore
+from bluegreen_cdn.publish.parallel import for_each
+from bluegreen_cdn.publish.publisher import load_manifest
+
+_NAMED_IN_MESSAGE = 3
+
+
+def handler(event: Mapping[str, str], context: Any) -> dict[str, object]:
+    """Entry point; the event names the deployment and this run of the hook."""
+    return run(
+        cloud(),
+        event["DeploymentId"],
+        event["LifecycleEventHookExecutionId"],
+        lambda: context.get_remaining_time_in_millis() / 1000,
+    )
+
+
+def run(here: Cloud, deployment_id: str, execution: str, seconds_left: Callable[[], float]) -> dict[str, object]:
+    """Check the candidate and tell CodeDeploy.
+
+    Args:
+        here: The cloud.
+        deployment_id: The deployment that waits.
+        execution: This run of the hook.
+        seconds_left: How long the function may still run.
+    """
+    release: Deployment | None = None
+    try:
+        release = here.releases.deployment(deployment_id)
+        if not release.is_rollback:  # nothing may stand in the way of a rollback
+            _check(here, release, _Deadline(here, seconds_left))
+    except Exception as error:
+        why = str(error) if isinstance(error, BlueGreenError) else f"{type(error).__name__}: {error}"
+        log("release refused", deployment=deployment_id, build=release and release.target, why=why)
+        if release is not None:
+            _keep_reason(here, release, why)
+        here.releases.answer_hook(deployment_id, execution, succeeded=False)
+        return {"succeeded": False, "why": why}
+    log("release may begin", deployment=deployment_id, build=release.target)
+    here.releases.answer_hook(deployment_id, execution, succeeded=True)
+    return {"succeeded": True, "why": ""}
+
+
+class _Deadline:
+    """The end of all waiting: the limit, or the function's own end if that is nearer."""
+
+    def __init__(self, here: Cloud, seconds_left: Callable[[], float]) -> None:
+        self._clock, self._seconds_left = here.clock, seconds_left
+        self._end = here.clock.now() + here.clock.minutes(defaults.VERIFY_WAIT_MINUTES)
+        self._pause = max(here.clock.seconds(defaults.SYNC_LOOP_SECONDS), defaults.POLL_FLOOR_SECONDS)
+
+    def wait(self) -> bool:
+        """Pause before another look; False when there is no time for one."""
+        if self._clock.now() + self._pause > self._end:
+            return False
+        if self._seconds_left() < self._pause + defaults.LAMBDA_MARGIN_SECONDS:
+            return False
+        self._clock.sleep(self._pause)
+        return True
+
+
+def _check(here: Cloud, release: Deployment, deadline: _Deadline) -> None:
+    _check_nothing_else_in_progress(here, release)
+    _check_alarms(here, deadline)
+    manifest = _manifest(here, release.target)
+    outstanding = {region: {file.key: file for file in manifest.files} for region in here.buckets}
+    while True:
+        wrong = _look(here, manifest, outstanding)
+        if not wrong:
+            return
+        if not deadline.wait():
+            raise VerificationFailed(_incomplete(release.target, wrong))
+        log(
+            "waiting for the replicas",
+            build=release.target,
+            missing={region: len(keys) for region, keys in wrong.items()},
+        )
+
+
+def _check_nothing_else_in_progress(here: Cloud, release: Deployment) -> None:
+    """Refuse beside another candidate; one that is only a leftover is tidied away first."""
+    sync_once(here)
+    found = observe(here)
+    if found is None:
+        raise ReleaseError("the routing state has not been seeded; deploy the site's stack again")
+    seen, _ = found
+    others = [other for other in seen.deployments if other.running and other.id != release.id]
+    if others:
+        raise ReleaseInProgress(
+            f"build {release.target} cannot be let in: deployment {others[0].id} of build {others[0].target} is in "
+            f"progress; wait for it, or stop it (bluegreen rollback)"
+        )
+    if seen.routing.weight and seen.routing.candidate != release.target:
+        raise ReleaseInProgress(
+            f"build {release.target} cannot be let in: build {seen.routing.candidate} is still being let in, at "
+            f"{seen.routing.weight / 100:g} %; wait for the traffic sync, or look at its log"
+        )
+
+
+def _check_alarms(here: Cloud, deadline: _Deadline) -> None:
+    missing = here.alarms.missing()
+    if missing:
+        raise ReleaseError(
+            f"alarm {', '.join(missing)} does not exist, so nobody would watch the release; "
+            f"deploy the site's stack again"
+        )
+    while ringing := here.alarms.on():
+        if not deadline.wait():
+            names = ", ".join(alarm.name for alarm in ringing)
+            raise ReleaseError(f"{names} in alarm before the release has begun; deploy again when it is quiet")
+
+
+def _manifest(here: Cloud, build: str) -> Manifest:
+    region, bucket = next(iter(here.buckets.items()))
+    try:
+        return load_manifest(bucket, build)
+    except NotFound as error:
+        raise VerificationFailed(
+            f"build {build} has no manifest in {region} ({bucket.name}), so it is not published; publish it first"
+        ) from error
+
+
+def _look(here: Cloud, manifest: Manifest, outstanding: dict[str, dict[str, ManifestFile]]) -> dict[str, list[str]]:
+    """What is missing or differs, by region. Files once seen to be right are immutable and not asked for again."""
+    wrong: dict[str, list[str]] = {}
+    for region, bucket in here.buckets.items():
+        keys = _look_at_region(bucket, outstanding[region])
+        try:
+            if load_manifest(bucket, manifest.build_id) != manifest:
+                raise VerificationFailed(f"build {manifest.build_id} has another manifest in {region} ({bucket.name})")
+        except NotFound:
+            keys.append(f"the manifest of {manifest.build_id}: missing")
+        if keys:
+            wrong[region] = sorted(keys)
+    return wrong
+
+
+def _look_at_region(bucket: ObjectStore, outstanding: dict[str, ManifestFile]) -> list[str]:
+    wrong: list[str] = []
+
+    def check(file: ManifestFile) -> None:
+        there = bucket.head(file.key)
+        if there is None:
+            wrong.append(f"{file.key}: missing")
+        elif there.size != file.size:
+            wrong.append(f"{file.key}: {there.size} bytes instead of {file.size}")
+        elif there.sha256 != file.sha256:
+            wrong.append(f"{file.key}: another digest")
+        else:
+            del outstanding[file.key]
+
+    for_each(check, list(outstanding.values()), workers=defaults.VERIFY_WORKERS)
+    return wrong
+
+
+def _incomplete(build: str, wrong: Mapping[str, list[str]]) -> str:
+    parts = []
+    for region, keys in wrong.items():
+        more = f" and {len(keys) - _NAMED_IN_MESSAGE} more" if len(keys) > _NAMED_IN_MESSAGE else ""
+        parts.append(f"{region}: {', '.join(keys[:_NAMED_IN_MESSAGE])}{more}")
+    return (
+        f"build {build} is not complete in every region; {'; '.join(parts)}; look at the replication of the "
+        f"primary bucket, publish again and deploy again"
+    )
+
+
+def _keep_reason(here: Cloud, release: Deployment, why: str) -> None:
+    """Best effort: the answer to CodeDeploy matters more."""
+    outcome = Outcome(
+        build=release.target,
+        deployment=release.id,
+        kind=OutcomeKind.REFUSED,
+        reason=why,
+        at=int(here.clock.now()),
+    )
+    try:
+        for _ in range(defaults.CONFLICT_ATTEMPTS):
+            try:
+                here.store.update({defaults.OUTCOME_KEY: outcome.to_json()}, etag=here.store.read().etag)
+            except PreconditionFailed:
+                continue
+            return
+    except BlueGreenError as error:
+        log("reason not kept", deployment=release.id, why=str(error))

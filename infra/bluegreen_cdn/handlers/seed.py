@@ -1,0 +1,79 @@
+"""Custom resource: give the KeyValueStore its first routing state and its secret, once.
+
+Properties: `BuildId`, `KeyValueStoreArn`, `HoldoutBasisPoints`. What is there already is never changed: a template that
+carried weights would undo a release with every update.
+"""
+
+import secrets
+
+from bluegreen_cdn import defaults
+from bluegreen_cdn.aws.key_value_store import CloudFrontKeyValueStore
+from bluegreen_cdn.aws.ports import KeyValueStore
+from bluegreen_cdn.domain.builds import check_build_id
+from bluegreen_cdn.domain.control import ControlState
+from bluegreen_cdn.domain.routing import RoutingState
+from bluegreen_cdn.errors import ForeignState, InvalidInput, PreconditionFailed
+from bluegreen_cdn.handlers.custom_resource import ResourceAnswer, ResourceRequest, custom_resource
+
+_SECRET_BYTES = 32
+
+
+@custom_resource
+def handler(request: ResourceRequest) -> ResourceAnswer:
+    """Entry point."""
+    holdout = request.text("HoldoutBasisPoints")
+    if not holdout.isdecimal():
+        raise InvalidInput(f"property HoldoutBasisPoints is {holdout!r}; it must be a whole number of basis points")
+    arn = request.text("KeyValueStoreArn")
+    seed(CloudFrontKeyValueStore(arn), build=check_build_id(request.text("BuildId")), holdout=int(holdout))
+    return ResourceAnswer(physical_id=f"seed-{arn.rsplit('/', 1)[-1]}")
+
+
+def seed(store: KeyValueStore, *, build: str, holdout: int) -> tuple[str, ...]:
+    """Write what is absent.
+
+    Args:
+        store: The site's store.
+        build: Becomes stable if there is no routing state.
+        holdout: In basis points.
+
+    Returns:
+        The keys that were written.
+
+    Raises:
+        UnsupportedFormat: A newer version of this package wrote a value; nothing was changed.
+        ForeignState: A value under our name is not ours; nothing was changed.
+    """
+    for attempt in range(1, defaults.CONFLICT_ATTEMPTS + 1):
+        seen = store.read(defaults.ROUTING_KEY, defaults.CONTROL_KEY, defaults.SECRET_KEY)
+        _check_ours(
+            seen.values[defaults.ROUTING_KEY], seen.values[defaults.CONTROL_KEY], seen.values[defaults.SECRET_KEY]
+        )
+        puts: dict[str, str] = {}
+        if seen.values[defaults.ROUTING_KEY] is None:
+            puts[defaults.ROUTING_KEY] = RoutingState(epoch=1, stable=build, holdout=holdout).to_json()
+        if seen.values[defaults.SECRET_KEY] is None:
+            puts[defaults.SECRET_KEY] = secrets.token_hex(_SECRET_BYTES)
+        if not puts:
+            return ()
+        try:
+            store.update(puts, etag=seen.etag)
+        except PreconditionFailed:
+            if attempt == defaults.CONFLICT_ATTEMPTS:
+                raise
+        else:
+            return tuple(puts)
+    raise AssertionError("unreachable")
+
+
+def _check_ours(routing: str | None, control: str | None, secret: str | None) -> None:
+    if routing is not None:
+        RoutingState.from_json(routing)
+    if control is not None:
+        ControlState.from_json(control)
+    if secret is not None and (len(secret) != 2 * _SECRET_BYTES or set(secret) - set("0123456789abcdef")):
+        # The value is not shown, for it may be somebody's secret all the same.
+        raise ForeignState(
+            f"the KeyValueStore's value {defaults.SECRET_KEY!r} is not 64 hexadecimal characters, so bluegreen-cdn did "
+            f"not write it; remove it or use another store"
+        )

@@ -1,0 +1,164 @@
+"""Traffic sync: make the edge do what pin, latches and alias say.
+
+Runs on CodeDeploy's and CloudWatch's events and every minute; while a deployment is in progress it looks again every
+few seconds until the next run takes over. It needs no event to be right, and none can lead it astray: it acts on what
+it sees.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from bluegreen_cdn import defaults
+from bluegreen_cdn.aws.key_value_store import build_key
+from bluegreen_cdn.domain.control import ControlState
+from bluegreen_cdn.domain.observation import AliasTraffic, Deployment, Observed
+from bluegreen_cdn.domain.routing import RoutingState
+from bluegreen_cdn.domain.traffic import Decision, next_state
+from bluegreen_cdn.errors import NotFound, PreconditionFailed, ReleaseError
+from bluegreen_cdn.handlers.journal import emit, log
+from bluegreen_cdn.handlers.settings import Cloud, cloud
+
+
+def handler(event: Mapping[str, Any], context: Any) -> dict[str, object]:
+    """Entry point; any event will do."""
+    log("sync asked for", by=event.get("detail-type", "nobody"), source=event.get("source"))
+    return run(cloud(), lambda: context.get_remaining_time_in_millis() / 1000)
+
+
+def run(here: Cloud, seconds_left: Callable[[], float]) -> dict[str, object]:
+    """Look and act until nothing is in progress or this run's time is over.
+
+    Args:
+        here: The cloud.
+        seconds_left: How long the function may still run.
+    """
+    clock = here.clock
+    end = clock.now() + clock.seconds(defaults.SYNC_RUN_SECONDS)
+    pause = max(clock.seconds(defaults.SYNC_LOOP_SECONDS), defaults.POLL_FLOOR_SECONDS)
+    looks = 0
+    while True:
+        seen = sync_once(here)
+        looks += 1
+        if seen is None or (seen.running is None and seen.control.hook is None):
+            break
+        if clock.now() + pause > end or seconds_left() < pause + defaults.LAMBDA_MARGIN_SECONDS:
+            break
+        clock.sleep(pause)
+    if seen is None:
+        return {"looks": looks, "epoch": None}
+    drifts = seen.running is None and seen.routing.stable != seen.alias.primary
+    emit(
+        {"site": here.settings.site},
+        {defaults.SYNC_HEARTBEAT_METRIC: 1, defaults.DRIFT_METRIC: int(drifts)},
+        epoch=seen.routing.epoch,
+    )
+    return {"looks": looks, "epoch": seen.routing.epoch}
+
+
+def sync_once(here: Cloud) -> Observed | None:
+    """Look once, and act on it; look again when another writer was faster.
+
+    Returns:
+        What was seen, with what was done about it; None when the site has not had its first deploy.
+
+    Raises:
+        UnsupportedFormat, ForeignState: The store holds what this version may not touch; nothing was changed.
+        ReleaseError: The alias carries a build that is not published; nothing was changed.
+        CloudError: The cloud refused.
+    """
+    for attempt in range(1, defaults.CONFLICT_ATTEMPTS + 1):
+        try:
+            found = observe(here)
+            if found is None:
+                return None
+            seen, etag = found
+            decision = next_state(seen)
+            if decision is None:
+                return seen
+            _act(here, seen, decision, etag)
+            return replace(seen, routing=decision.routing, control=decision.control)
+        except PreconditionFailed as error:
+            log("sync lost a race", attempt=attempt, why=str(error))
+            if attempt == defaults.CONFLICT_ATTEMPTS:
+                raise
+    raise AssertionError("unreachable")
+
+
+def observe(here: Cloud) -> tuple[Observed, str] | None:
+    """See everything that matters, with the store's version; None before the first deploy.
+
+    CodeDeploy is asked before the alias and once more after it, so that the two belong to the same moment: an alias
+    that a deployment has moved must not be taken for one that nobody is moving.
+    """
+    snapshot = here.store.read(defaults.ROUTING_KEY, defaults.CONTROL_KEY)
+    routing, control = snapshot.values[defaults.ROUTING_KEY], snapshot.values[defaults.CONTROL_KEY]
+    if routing is None:
+        log("nothing to sync", why="the routing state has not been seeded yet")
+        return None
+    try:
+        deployments, alias = _deployments_and_alias(here)
+    except NotFound as error:
+        if error.operation != "GetAlias":
+            raise
+        log("nothing to sync", why="the release function has no alias yet")
+        return None
+    seen = Observed(
+        routing=RoutingState.from_json(routing),
+        control=ControlState.from_json(control) if control is not None else ControlState(),
+        alias=alias,
+        deployments=deployments,
+        alarms=here.alarms.on(),
+        holdout=here.settings.holdout_basis_points,
+        now=here.clock.now(),
+    )
+    return seen, snapshot.etag
+
+
+def _deployments_and_alias(here: Cloud) -> tuple[tuple[Deployment, ...], AliasTraffic]:
+    before = here.releases.deployments()
+    for _ in range(defaults.CONFLICT_ATTEMPTS):
+        alias = here.releases.alias()
+        after = here.releases.deployments()
+        if after == before:
+            break
+        before = after
+    return before, alias
+
+
+def _act(here: Cloud, seen: Observed, decision: Decision, etag: str) -> None:
+    _check_published(here, seen.routing, decision.routing)
+    puts: dict[str, str] = {}
+    if decision.routing != seen.routing:
+        puts[defaults.ROUTING_KEY] = decision.routing.to_json()
+    if decision.control != seen.control:
+        puts[defaults.CONTROL_KEY] = decision.control.to_json()
+    if decision.outcome is not None:
+        puts[defaults.OUTCOME_KEY] = decision.outcome.to_json()
+    if puts:
+        etag = here.store.update(puts, etag=etag)
+        log("state changed", why="; ".join(decision.reasons), **_summary(decision.routing))
+    if decision.answer is not None:
+        answer = decision.answer
+        here.releases.answer_hook(answer.deployment, answer.execution, succeeded=answer.succeeded)
+        log("hook answered", deployment=answer.deployment, succeeded=answer.succeeded, why=answer.reason)
+        here.store.update({defaults.CONTROL_KEY: decision.control.without_hook().to_json()}, etag=etag)
+
+
+def _check_published(here: Cloud, old: RoutingState, new: RoutingState) -> None:
+    for build in {new.stable, new.candidate} - {old.stable, old.candidate, None}:
+        key = build_key(str(build))
+        if here.store.read(key).values[key] is None:
+            raise ReleaseError(
+                f"build {build} is to be let in but is not published; publish it (bluegreen publish), or roll back"
+            )
+
+
+def _summary(state: RoutingState) -> dict[str, object]:
+    return {
+        "epoch": state.epoch,
+        "stable": state.stable,
+        "candidate": state.candidate,
+        "weight": state.weight,
+        "holdout": state.holdout,
+    }
