@@ -73,7 +73,7 @@ class ManifestFile:
             content_type=_text(value["content_type"]),
             cache_class=CacheClass(value["cache_class"]),
             cache_control=_text(value["cache_control"]),
-            encodings=tuple(_text(encoding) for encoding in value["encodings"]),
+            encodings=tuple(_text(encoding) for encoding in _list(value["encodings"])),
         )
         if _SHA256.fullmatch(file.sha256) is None:
             raise ValueError(f"sha256 of {file.path!r} is {file.sha256!r}")
@@ -145,9 +145,9 @@ class Manifest:
                 build_id=build_id,
                 mode=_text(value["mode"]),
                 rules=ClassificationRules.from_json(value["rules"]),
-                files=tuple(ManifestFile.from_json(file, build_id) for file in value["files"]),
+                files=tuple(ManifestFile.from_json(file, build_id) for file in _list(value["files"])),
             )
-        except (KeyError, TypeError, ValueError, AttributeError, InvalidInput) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, InvalidInput, ForeignState) as error:
             raise ForeignState(_foreign(f"{type(error).__name__}: {error}")) from error
         if len({file.path for file in manifest.files}) != len(manifest.files):
             raise ForeignState(_foreign("it names a path twice"))
@@ -198,6 +198,12 @@ def _text(value: object) -> str:
 def _count(value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise TypeError(f"{value!r} is not a number of bytes")
+    return value
+
+
+def _list(value: object) -> list[Any]:
+    if not isinstance(value, list):
+        raise TypeError(f"{type(value).__name__} is not a list")
     return value
 
 
