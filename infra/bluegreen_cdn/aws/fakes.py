@@ -1,7 +1,7 @@
 """The control plane's ports in memory: for tests, and for whoever builds on them."""
 
 import itertools
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from bluegreen_cdn.aws.clock import Clock
@@ -92,7 +92,7 @@ class FakeReleases:
     history: list[Deployment] = field(default_factory=list)
     answers: dict[tuple[str, str], bool] = field(default_factory=dict)
     stopped: list[str] = field(default_factory=list)
-    _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def begin(self, target: str, *, is_rollback: bool = False, created: float = 0.0) -> Deployment:
         """Start a deployment from what the alias carries."""

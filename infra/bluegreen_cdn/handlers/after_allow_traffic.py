@@ -1,7 +1,7 @@
 """CodeDeploy's AfterAllowTraffic: the full candidate bakes, with the hold-out as its control group.
 
-A bake may be longer than a function may run, so the hook only notes that it waits; the traffic sync answers it: yes when
-the time is over, no when the build was taken out.
+A bake may be longer than a function may run, so the hook only notes that it waits; the traffic sync answers it: yes
+when the time is over, no when the build was taken out.
 """
 
 from collections.abc import Mapping
