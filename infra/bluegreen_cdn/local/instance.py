@@ -163,7 +163,7 @@ def supervise(state_dir: Path, time_scale: float) -> None:
             pid=os.getpid(),
             version=_version(),
             endpoint=cloud.endpoint,
-            site_url=edge.url("site"),
+            site_url=edge.url,
             edge_admin=edge.admin_url,
             time_scale=time_scale,
             environment={name: value for name, value in cloud.environment().items() if _is_export(name)},

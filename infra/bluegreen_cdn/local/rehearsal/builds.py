@@ -131,19 +131,16 @@ def read(folder: Path) -> BuildFiles:
 
 
 def _insert_first(document: str, element: str) -> str:
-    for pattern in (_HEAD, _HTML):
-        found = None
-        for found in pattern.finditer(document[:4096]):
-            if pattern is _HEAD:
-                break
-        if found is not None:
-            return document[: found.end()] + element + document[found.end() :]
-    return element + document
+    """Insert at the head's beginning; without a head behind the `html` tag or the doctype, whichever is last."""
+    beginning = document[:4096]
+    places = list(_HEAD.finditer(beginning))[:1] or list(_HTML.finditer(beginning))[-1:]
+    end = places[0].end() if places else 0
+    return document[:end] + element + document[end:]
 
 
 def _mentions_client(folder: Path) -> bool:
-    for path in folder.rglob("*"):
-        if path.suffix in (".html", ".js", ".mjs") and path.is_file():
-            if _CLIENT in path.read_text(encoding="utf-8", errors="replace"):
-                return True
-    return False
+    return any(
+        _CLIENT in path.read_text(encoding="utf-8", errors="replace")
+        for path in folder.rglob("*")
+        if path.suffix in (".html", ".js", ".mjs") and path.is_file()
+    )

@@ -40,9 +40,7 @@ class CdkCli:
         logs: Folder for the output of every call.
     """
 
-    def __init__(
-        self, *, executable: Path, app: str, folder: Path, environment: Mapping[str, str], logs: Path
-    ) -> None:
+    def __init__(self, *, executable: Path, app: str, folder: Path, environment: Mapping[str, str], logs: Path) -> None:
         self._executable, self._app, self._folder, self._logs = executable, app, folder, logs
         self.environment = dict(environment)
 

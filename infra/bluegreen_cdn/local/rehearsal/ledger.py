@@ -122,7 +122,7 @@ class Ledger:
             at: Seconds since the rehearsal began, when the answer was complete.
             url: The path asked for.
             status: HTTP status, 0 when there was no answer.
-            digest: SHA-256 of the body.
+            digest: SHA-256 of the body; None when only the header is known.
             claimed_build: What the response's metadata header says.
             tab: Which of the visitor's tabs.
             first_visit: The visitor came without cookies, so the weight alone decided.
@@ -246,7 +246,9 @@ class Ledger:
     # -- judgement ----------------------------------------------------------------------------------------------------
 
     def _build_of_document(self, digest: str | None, claimed: str | None) -> str | None:
-        """Bytes decide; the claim only where two builds have the same document."""
+        """Bytes decide; the claim only where two builds have the same document, or the bytes are not known."""
+        if digest is None:
+            return claimed if claimed in self.builds else None
         owners = [build.build_id for build in self.builds.values() if digest in build.documents()]
         return claimed if claimed in owners else (owners[0] if owners else None)
 

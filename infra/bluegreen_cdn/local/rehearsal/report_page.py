@@ -75,8 +75,8 @@ def _lead(data: dict[str, Any]) -> str:
         count = f"{len(broken)} of {len(data['invariants'])} statements"
         return f"{count} did not hold. First: {escape(broken[0]['message'])}."
     back = next((r for r in data["releases"] if r["seconds_from_alarm_to_weight_zero"] is not None), None)
-    count, seconds = len(data["releases"]), data["seconds"]
-    words = f"{count} builds were released in {seconds:.0f} seconds while visitors kept their tabs open."
+    released, took = len(data["releases"]), data["seconds"]
+    words = f"{released} builds were released in {took:.0f} seconds while visitors kept their tabs open."
     if back:
         seconds = back["seconds_from_alarm_to_weight_zero"]
         words += f" The last one hurt, and was gone from every edge location {seconds:.1f} s after its alarm."
