@@ -2,13 +2,16 @@
 
 from dataclasses import dataclass
 
-from bluegreen_cdn.local.cloud import weighted_alias
+from bluegreen_cdn.local.cloud import alarm_records, lambda_workers, schedules, weighted_alias
+from bluegreen_cdn.local.cloud.alarms import Alarms
 from bluegreen_cdn.local.cloud.clock import ScaledClock
 from bluegreen_cdn.local.cloud.codedeploy_api import CodeDeployApi
 from bluegreen_cdn.local.cloud.codedeploy_resources import CodeDeployResources
 from bluegreen_cdn.local.cloud.deployment_engine import DeploymentEngine
 from bluegreen_cdn.local.cloud.deployment_model import Scope
 from bluegreen_cdn.local.cloud.deployment_store import DeploymentStore
+from bluegreen_cdn.local.cloud.metric_api import MetricApi
+from bluegreen_cdn.local.cloud.metric_store import MetricStore
 from bluegreen_cdn.local.cloud.ministack_modules import Ministack
 from bluegreen_cdn.local.cloud.seams import require
 from bluegreen_cdn.local.cloud.surroundings import MinistackSurroundings
@@ -32,18 +35,34 @@ def install(ministack: Ministack, clock: ScaledClock) -> Extension:
     """
     timeline = Timeline()
     weighted_alias.install(ministack.lambda_service, timeline)
-    engine = _install_codedeploy(ministack, clock, timeline)
+    surroundings = MinistackSurroundings(ministack, clock, timeline)
+    engine = _install_codedeploy(ministack, surroundings, clock, timeline)
+    _install_cloudwatch(ministack, surroundings, clock, timeline)
+    schedules.install(ministack.events, clock)
     return Extension(clock=clock, timeline=timeline, engine=engine)
 
 
-def _install_codedeploy(ministack: Ministack, clock: ScaledClock, timeline: Timeline) -> DeploymentEngine:
+def _install_cloudwatch(
+    ministack: Ministack, surroundings: MinistackSurroundings, clock: ScaledClock, timeline: Timeline
+) -> None:
+    store = MetricStore(ministack.cloudwatch, clock)
+    MetricApi(ministack.cloudwatch, store, clock)
+    lambda_workers.install(ministack, store)
+    alarm_records.install(ministack.cloudwatch, ministack.provisioners)
+    scope = ministack.responses.request_scope
+    Alarms(ministack.cloudwatch, scope, store, clock, timeline, surroundings.send_event).start()
+
+
+def _install_codedeploy(
+    ministack: Ministack, surroundings: MinistackSurroundings, clock: ScaledClock, timeline: Timeline
+) -> DeploymentEngine:
     def scope() -> Scope:
         return Scope(account=ministack.responses.get_account_id(), region=ministack.responses.get_region())
 
     require(ministack.app, "SERVICE_HANDLERS")
     require(ministack.router, "SERVICE_PATTERNS")
     store = DeploymentStore()
-    engine = DeploymentEngine(MinistackSurroundings(ministack, clock, timeline), clock, timeline)
+    engine = DeploymentEngine(surroundings, clock, timeline)
     api = CodeDeployApi(store, engine, scope, clock.now)
     ministack.app.SERVICE_HANDLERS["codedeploy"] = api.handle
     ministack.router.SERVICE_PATTERNS["codedeploy"] = {

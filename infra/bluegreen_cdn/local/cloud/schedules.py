@@ -1,0 +1,27 @@
+"""EventBridge schedules in scaled minutes."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from bluegreen_cdn.local.cloud.clock import ScaledClock
+from bluegreen_cdn.local.cloud.seams import replace, require
+
+TICK_SECONDS = 6
+TICK_MINIMUM_REAL_SECONDS = 0.05
+
+
+def install(events: Any, clock: ScaledClock) -> None:
+    """Make `rate()` count scaled minutes, `cron()` follow the cloud's calendar, and the ticker keep up with both."""
+    require(events, "_tick_scheduled_rules", "_rule_last_fired")
+
+    def rate_seconds(expression: str) -> float | None:
+        seconds = original_rate(expression)
+        return None if seconds is None else clock.real_seconds(seconds)
+
+    def next_fire(fields: Any, after: datetime) -> datetime | None:
+        found = original_next_fire(fields, clock.to_cloud(after.astimezone(UTC)))
+        return None if found is None else clock.to_real(found)
+
+    original_rate = replace(events, "_parse_rate_seconds", rate_seconds)
+    original_next_fire = replace(events, "_cron_next_fire", next_fire)
+    replace(events, "_SCHEDULER_TICK_INTERVAL", max(TICK_MINIMUM_REAL_SECONDS, clock.real_seconds(TICK_SECONDS)))
