@@ -15,10 +15,13 @@ SERVICE = "cloudfront.amazonaws.com"
 def allows(policy: Json | None, *, action: str, resource: str, origin: Origin, distribution_arn: str) -> bool:
     """Whether a bucket policy allows an action to this distribution through this origin.
 
-    Without origin access control only statements for everybody count. Conditions other than on `AWS:SourceArn` are taken as not met.
+    Without origin access control only statements for everybody count. Conditions other than on `AWS:SourceArn` and
+    `aws:SecureTransport` are taken as not met.
     """
     statements = _list((policy or {}).get("Statement"))
-    relevant = [statement for statement in statements if _applies(statement, action, resource, origin, distribution_arn)]
+    relevant = [
+        statement for statement in statements if _applies(statement, action, resource, origin, distribution_arn)
+    ]
     return any(statement.get("Effect") == "Allow" for statement in relevant) and not any(
         statement.get("Effect") == "Deny" for statement in relevant
     )
@@ -55,7 +58,9 @@ def _conditions_met(conditions: Json, distribution_arn: str) -> bool:
                 return False
             if operator in ("StringEquals", "ArnEquals") and distribution_arn in _list(wanted):
                 continue
-            if operator in ("StringLike", "ArnLike") and any(fnmatchcase(distribution_arn, item) for item in _list(wanted)):
+            if operator in ("StringLike", "ArnLike") and any(
+                fnmatchcase(distribution_arn, item) for item in _list(wanted)
+            ):
                 continue
             return False
     return True

@@ -31,6 +31,11 @@ class Entry:
     uri: str
     rest_until: float = 0.0
 
+    @property
+    def origin_etag(self) -> str | None:
+        """The origin's ETag, where this is what the origin sent: a copy that was compressed here has another one."""
+        return None if "content-encoding" in self.response.headers else self.response.header("etag")
+
     def age(self, now: float) -> float:
         """Seconds since it was last found valid."""
         return max(now - self.stored, 0.0)

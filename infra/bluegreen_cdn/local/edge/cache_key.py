@@ -46,7 +46,9 @@ def normalized_accept_encoding(value: str | None, policy: CachePolicy) -> str:
 def cache_key(request: Request, policy: CachePolicy) -> CacheKey:
     """The key of a request, after the viewer-request function changed it."""
     headers = tuple(
-        (name, tuple(request.headers.get(name, ()))) for name in sorted(policy.headers.names) if name != "accept-encoding"
+        (name, tuple(request.headers.get(name, ())))
+        for name in sorted(policy.headers.names)
+        if name != "accept-encoding"
     )
     return (
         "OPTIONS" if request.method == "OPTIONS" else "GET",

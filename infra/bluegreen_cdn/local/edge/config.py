@@ -162,7 +162,7 @@ def items(raw: Raw | None, *path: str) -> list[Any]:
     return list(found)
 
 
-def read_distribution(*, id: str, arn: str, domain_name: str, config: Raw) -> Distribution:  # noqa: A002
+def read_distribution(*, id: str, arn: str, domain_name: str, config: Raw) -> Distribution:
     """Read `GetDistributionConfig`'s `DistributionConfig`.
 
     Raises:
@@ -175,7 +175,9 @@ def read_distribution(*, id: str, arn: str, domain_name: str, config: Raw) -> Di
     for behavior in behaviors:
         if behavior.target not in origins and behavior.target not in groups:
             known = ", ".join(sorted({*origins, *groups}))
-            raise LocalCloudError(f"behaviour {behavior.pattern!r} targets origin {behavior.target!r}, not one of {known}")
+            raise LocalCloudError(
+                f"behaviour {behavior.pattern!r} targets origin {behavior.target!r}, not one of {known}"
+            )
     for group in groups.values():
         for member in group.members:
             if member not in origins:
@@ -256,7 +258,9 @@ def _behavior(raw: Raw) -> Behavior:
 def _check_events(pattern: str, kind: str, events: Iterable[str], allowed: tuple[str, ...]) -> None:
     for event in events:
         if event not in allowed:
-            raise LocalCloudError(f"behaviour {pattern!r} runs a {kind} at {event!r}; simulated are {', '.join(allowed)}")
+            raise LocalCloudError(
+                f"behaviour {pattern!r} runs a {kind} at {event!r}; simulated are {', '.join(allowed)}"
+            )
 
 
 def _custom_error(raw: Raw) -> CustomError:

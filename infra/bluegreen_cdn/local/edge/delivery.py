@@ -9,21 +9,63 @@ from email.utils import parsedate_to_datetime
 from bluegreen_cdn.local.edge.messages import Request, Response
 
 try:
-    import brotli
+    import brotli  # type: ignore[import-untyped]
 except ImportError:  # optional: then CloudFront's brotli is not simulated
     brotli = None
 
 COMPRESS_MINIMUM_BYTES = 1_000
 COMPRESS_MAXIMUM_BYTES = 10_000_000
 COMPRESSIBLE = frozenset(
-    "application/dash+xml application/eot application/font application/font-sfnt application/javascript application/json "
-    "application/opentype application/otf application/pdf application/pkcs7-mime application/protobuf application/rss+xml "
-    "application/truetype application/ttf application/vnd.apple.mpegurl application/vnd.mapbox-vector-tile "
-    "application/vnd.ms-fontobject application/wasm application/xhtml+xml application/xml application/x-font-opentype "
-    "application/x-font-truetype application/x-font-ttf application/x-httpd-cgi application/x-javascript application/x-mpegurl "
-    "application/x-opentype application/x-otf application/x-perl application/x-ttf font/eot font/opentype font/otf font/ttf "
-    "image/svg+xml text/css text/csv text/html text/javascript text/js text/plain text/richtext text/tab-separated-values "
-    "text/xml text/x-component text/x-java-source text/x-script vnd.apple.mpegurl".split()
+    [
+        "application/dash+xml",
+        "application/eot",
+        "application/font",
+        "application/font-sfnt",
+        "application/javascript",
+        "application/json",
+        "application/opentype",
+        "application/otf",
+        "application/pdf",
+        "application/pkcs7-mime",
+        "application/protobuf",
+        "application/rss+xml",
+        "application/truetype",
+        "application/ttf",
+        "application/vnd.apple.mpegurl",
+        "application/vnd.mapbox-vector-tile",
+        "application/vnd.ms-fontobject",
+        "application/wasm",
+        "application/xhtml+xml",
+        "application/xml",
+        "application/x-font-opentype",
+        "application/x-font-truetype",
+        "application/x-font-ttf",
+        "application/x-httpd-cgi",
+        "application/x-javascript",
+        "application/x-mpegurl",
+        "application/x-opentype",
+        "application/x-otf",
+        "application/x-perl",
+        "application/x-ttf",
+        "font/eot",
+        "font/opentype",
+        "font/otf",
+        "font/ttf",
+        "image/svg+xml",
+        "text/css",
+        "text/csv",
+        "text/html",
+        "text/javascript",
+        "text/js",
+        "text/plain",
+        "text/richtext",
+        "text/tab-separated-values",
+        "text/xml",
+        "text/x-component",
+        "text/x-java-source",
+        "text/x-script",
+        "vnd.apple.mpegurl",
+    ]
 )
 _RANGE = re.compile(r"^bytes=(\d*)-(\d*)$")
 

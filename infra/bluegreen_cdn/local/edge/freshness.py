@@ -36,8 +36,8 @@ def parse_cache_control(value: str | None) -> dict[str, str]:
 def lifetime(headers: Headers, policy: CachePolicy, now: float) -> Lifetime:
     """The lifetime of a successful answer.
 
-    `no-cache`, `no-store` and `private` give way to a minimum TTL above zero, as on CloudFront: this is how documents that browsers
-    must revalidate live long at the edge.
+    `no-cache`, `no-store` and `private` give way to a minimum TTL above zero, as on CloudFront: this is how documents
+    that browsers must revalidate live long at the edge.
     """
     directives = parse_cache_control(_joined(headers, "cache-control"))
     if directives.keys() & {"no-cache", "no-store", "private"}:
@@ -47,7 +47,9 @@ def lifetime(headers: Headers, policy: CachePolicy, now: float) -> Lifetime:
         asked = _seconds(directives.get("max-age"))
     if asked is None:
         asked = _until_expiry(headers, now)
-    fresh = max(policy.default_ttl, policy.min_ttl) if asked is None else max(policy.min_ttl, min(asked, policy.max_ttl))
+    fresh = (
+        max(policy.default_ttl, policy.min_ttl) if asked is None else max(policy.min_ttl, min(asked, policy.max_ttl))
+    )
     fresh = min(fresh, policy.max_ttl)
     while_revalidate = _seconds(directives.get("stale-while-revalidate")) or 0.0
     if_error = _seconds(directives.get("stale-if-error"))

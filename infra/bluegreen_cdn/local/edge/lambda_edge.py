@@ -35,9 +35,13 @@ class LambdaWorker:
     def __init__(self, record: LambdaRecord, folder: Path) -> None:
         if record.environment:
             names = ", ".join(sorted(record.environment))
-            raise LocalCloudError(f"function {record.arn!r} has environment variables ({names}); Lambda@Edge takes none")
+            raise LocalCloudError(
+                f"function {record.arn!r} has environment variables ({names}); Lambda@Edge takes none"
+            )
         if len(record.package) > PACKAGE_MAXIMUM_BYTES:
-            raise LocalCloudError(f"function {record.arn!r} has {len(record.package)} bytes; Lambda@Edge takes {PACKAGE_MAXIMUM_BYTES}")
+            raise LocalCloudError(
+                f"function {record.arn!r} has {len(record.package)} bytes; Lambda@Edge takes {PACKAGE_MAXIMUM_BYTES}"
+            )
         self.record = record
         self.starts = 0
         self._timeout = min(record.timeout_seconds, ORIGIN_TIMEOUT_MAXIMUM_SECONDS)
@@ -81,7 +85,7 @@ class LambdaWorker:
         self.starts += 1
         if not self._folder.exists():
             with zipfile.ZipFile(io.BytesIO(self.record.package)) as package:
-                package.extractall(self._folder)  # noqa: S202  the user's own function
+                package.extractall(self._folder)
         worker = Path(__file__).with_name("lambda_worker.py")
         arguments = (str(self._folder), self.record.handler, self.record.arn, str(self._timeout))
         return await asyncio.create_subprocess_exec(

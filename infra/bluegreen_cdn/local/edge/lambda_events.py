@@ -10,7 +10,15 @@ from typing import Any
 
 from bluegreen_cdn.local.edge.config import Distribution, Origin
 from bluegreen_cdn.local.edge.functions.events import InvalidResult, is_forbidden
-from bluegreen_cdn.local.edge.messages import Headers, Request, Response, format_cookies, format_query, parse_cookies, parse_query
+from bluegreen_cdn.local.edge.messages import (
+    Headers,
+    Request,
+    Response,
+    format_cookies,
+    format_query,
+    parse_cookies,
+    parse_query,
+)
 
 Json = dict[str, Any]
 AUTH_METHOD_WITH_ACCESS_CONTROL = "none"
@@ -18,14 +26,28 @@ AUTH_METHOD_WITH_ACCESS_CONTROL = "none"
 GENERATED_BODY_MAXIMUM_BYTES = 1_048_576
 _READ_ONLY = {
     "origin-request": frozenset(
-        "accept-encoding content-length if-modified-since if-none-match if-range if-unmodified-since transfer-encoding via".split()
+        [
+            "accept-encoding",
+            "content-length",
+            "if-modified-since",
+            "if-none-match",
+            "if-range",
+            "if-unmodified-since",
+            "transfer-encoding",
+            "via",
+        ]
     ),
     "origin-response": frozenset({"transfer-encoding", "via"}),
 }
 
 
 def origin_event(
-    distribution: Distribution, event_type: str, request_id: str, request: Request, origin: Origin, response: Response | None = None
+    distribution: Distribution,
+    event_type: str,
+    request_id: str,
+    request: Request,
+    origin: Origin,
+    response: Response | None = None,
 ) -> Json:
     """The event of an origin trigger."""
     headers = {name: values for name, values in request.headers.items() if not is_forbidden(name)}
@@ -67,7 +89,10 @@ def read_request(value: Any, before: Request, origin: Origin) -> tuple[Request, 
     """
     if not isinstance(value, Mapping):
         raise InvalidResult("the function returned neither a request nor a response")
-    if value.get("method", before.method) != before.method or value.get("clientIp", before.client_ip) != before.client_ip:
+    if (
+        value.get("method", before.method) != before.method
+        or value.get("clientIp", before.client_ip) != before.client_ip
+    ):
         raise InvalidResult("request.method and request.clientIp are read-only")
     uri = value.get("uri")
     if not isinstance(uri, str) or not uri.startswith("/"):
@@ -106,7 +131,9 @@ def _body(value: Mapping[str, Any]) -> bytes:
     except binascii.Error:
         raise InvalidResult("response.body is not base64") from None
     if len(body) > GENERATED_BODY_MAXIMUM_BYTES:
-        raise InvalidResult(f"response.body has {len(body)} bytes; at most {GENERATED_BODY_MAXIMUM_BYTES} may be generated")
+        raise InvalidResult(
+            f"response.body has {len(body)} bytes; at most {GENERATED_BODY_MAXIMUM_BYTES} may be generated"
+        )
     return body
 
 
@@ -144,7 +171,13 @@ def _origin_object(origin: Origin) -> Json:
         return {"s3": {**s3, "path": origin.path, "region": origin.region}}
     port = origin.http_port if origin.protocol == "http-only" else origin.https_port
     protocol = "http" if origin.protocol == "http-only" else "https"
-    plain = {"customHeaders": custom, "domainName": origin.domain_name, "path": origin.path, "port": port, "protocol": protocol}
+    plain = {
+        "customHeaders": custom,
+        "domainName": origin.domain_name,
+        "path": origin.path,
+        "port": port,
+        "protocol": protocol,
+    }
     return {"custom": {**plain, "keepaliveTimeout": 5, "readTimeout": 30, "sslProtocols": ["TLSv1.2"]}}
 
 

@@ -1,7 +1,7 @@
 """Runs one Lambda@Edge function for the simulator: one JSON event a line in, one JSON answer a line out.
 
-Started with `-I -S` in an empty environment, so that the handler finds the standard library and its own package, and nothing of
-this project. This file imports nothing but the standard library for the same reason.
+Started with `-I -S` in an empty environment, so that the handler finds the standard library and its own package, and
+nothing of this project. This file imports nothing but the standard library for the same reason.
 """
 
 import importlib
@@ -15,7 +15,7 @@ import traceback
 class Context:
     """The context object of Lambda, as far as it means anything here."""
 
-    def __init__(self, name, arn, request_id, timeout):
+    def __init__(self, name: str, arn: str, request_id: str, timeout: float) -> None:
         self.function_name = name
         self.function_version = arn.rpartition(":")[2]
         self.invoked_function_arn = arn
@@ -23,11 +23,13 @@ class Context:
         self.aws_request_id = request_id
         self._until = time.monotonic() + timeout
 
-    def get_remaining_time_in_millis(self):
+    def get_remaining_time_in_millis(self) -> int:
+        """Milliseconds until the simulator gives up."""
         return max(int((self._until - time.monotonic()) * 1000), 0)
 
 
-def main(folder, handler_name, arn, timeout):
+def main(folder: str, handler_name: str, arn: str, timeout: float) -> None:
+    """Answer events until the input ends."""
     # what the handler prints must not end up between the answers
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)

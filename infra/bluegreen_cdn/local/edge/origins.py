@@ -13,17 +13,32 @@ from urllib.parse import unquote
 from bluegreen_cdn.local.edge import lambda_events
 from bluegreen_cdn.local.edge.access import allows
 from bluegreen_cdn.local.edge.cloud import CloudUnavailable, CloudView, OriginUnreachable
-from bluegreen_cdn.local.edge.config import Behavior, Origin, OriginGroup
+from bluegreen_cdn.local.edge.config import Origin, OriginGroup
 from bluegreen_cdn.local.edge.functions.events import InvalidResult
 from bluegreen_cdn.local.edge.lambda_edge import LambdaFailed
 from bluegreen_cdn.local.edge.messages import Request, Response, format_query
 from bluegreen_cdn.local.edge.state import Edge, Loaded, Location
+from bluegreen_cdn.local.edge.visit import Target, Visit
 
 FAILOVER_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 POLICY_CACHE_SECONDS = 2.0
 _DROPPED = frozenset(
-    "connection keep-alive proxy-authenticate proxy-authorization te trailer transfer-encoding upgrade content-length "
-    "x-amz-request-id x-amz-id-2 x-amz-version-id x-amz-server-side-encryption x-amz-checksum-type".split()
+    [
+        "connection",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "content-length",
+        "x-amz-request-id",
+        "x-amz-id-2",
+        "x-amz-version-id",
+        "x-amz-server-side-encryption",
+        "x-amz-checksum-type",
+    ]
 )
 
 
@@ -54,25 +69,27 @@ class Origins:
         self._executor = executor
         self._policies: dict[str, tuple[float, Mapping[str, Any] | None]] = {}
 
-    async def ask(
-        self, loaded: Loaded, behavior: Behavior, location: Location, request: Request, targets: OriginGroup | Origin, request_id: str
-    ) -> OriginAnswer:
+    async def ask(self, visit: Visit, request: Request, target: Target) -> OriginAnswer:
         """Ask an origin, and the second of a group when the first fails.
 
         Raises:
             EdgeError: when no origin can be reached, or a Lambda@Edge function fails.
         """
-        members = [loaded.distribution.origins[name] for name in targets.members] if isinstance(targets, OriginGroup) else [targets]
-        failing = targets.failover_statuses if isinstance(targets, OriginGroup) else frozenset()
+        members, failing = [], frozenset[int]()
+        if isinstance(target, OriginGroup):
+            members = [visit.loaded.distribution.origins[name] for name in target.members]
+            failing = target.failover_statuses
+        else:
+            members = [target]
         if request.method not in FAILOVER_METHODS:
             members = members[:1]
         answer: OriginAnswer | None = None
         unreachable = ""
         for origin in members:
             try:
-                answer = await self._ask_one(loaded, behavior, location, request.copy(), origin, request_id)
+                answer = await self._ask_one(visit, request.copy(), origin)
             except OriginUnreachable as error:
-                location.counts["origin_failures"] += 1
+                visit.location.counts["origin_failures"] += 1
                 unreachable = str(error)
                 continue
             if answer.response.status not in failing:
@@ -81,47 +98,48 @@ class Origins:
             raise EdgeError(502, f"the origin cannot be reached: {unreachable}", "OriginConnectError")
         return answer
 
-    async def _ask_one(
-        self, loaded: Loaded, behavior: Behavior, location: Location, request: Request, origin: Origin, request_id: str
-    ) -> OriginAnswer:
+    async def _ask_one(self, visit: Visit, request: Request, origin: Origin) -> OriginAnswer:
         generated = False
         original = origin
         response: Response | None = None
-        if "origin-request" in behavior.lambdas:
-            event = lambda_events.origin_event(loaded.distribution, "origin-request", request_id, request, origin)
-            value = await self._invoke(loaded, location, behavior.lambdas["origin-request"], event)
+        lambdas, request_id = visit.behavior.lambdas, visit.trace.request_id
+        if "origin-request" in lambdas:
+            event = lambda_events.origin_event(visit.loaded.distribution, "origin-request", request_id, request, origin)
+            value = await self._invoke(visit, lambdas["origin-request"], event)
             try:
                 if lambda_events.is_response(value):
                     response, generated = lambda_events.read_response(value, None, "origin-request"), True
                 else:
                     request, origin = lambda_events.read_request(value, request, origin)
             except InvalidResult as error:
-                raise _invalid(location, str(error)) from None
+                raise _invalid(visit.location, str(error)) from None
         if response is None:
             if origin.domain_name != original.domain_name and original.access_control_id:
                 # The signature is made for the origin that the distribution names.
                 response = Response(403, {"content-type": ["application/xml"]}, _xml("SignatureDoesNotMatch"))
             else:
-                response = await self._fetch(loaded, location, request, origin)
-        if "origin-response" in behavior.lambdas:
-            event = lambda_events.origin_event(loaded.distribution, "origin-response", request_id, request, origin, response)
-            value = await self._invoke(loaded, location, behavior.lambdas["origin-response"], event)
+                response = await self._fetch(visit, request, origin)
+        if "origin-response" in lambdas:
+            event = lambda_events.origin_event(
+                visit.loaded.distribution, "origin-response", request_id, request, origin, response
+            )
+            value = await self._invoke(visit, lambdas["origin-response"], event)
             try:
                 response = lambda_events.read_response(value, response, "origin-response")
             except InvalidResult as error:
-                raise _invalid(location, str(error)) from None
+                raise _invalid(visit.location, str(error)) from None
         return OriginAnswer(response, generated, original.id)
 
-    async def _invoke(self, loaded: Loaded, location: Location, arn: str, event: dict[str, Any]) -> Any:
+    async def _invoke(self, visit: Visit, arn: str, event: dict[str, Any]) -> Any:
         try:
-            return await loaded.lambdas[arn].invoke(event)
+            return await visit.loaded.lambdas[arn].invoke(event)
         except LambdaFailed as error:
-            location.counts["lambda_errors"] += 1
-            location.last_function_error = f"{arn}: {error}"
+            visit.location.counts["lambda_errors"] += 1
+            visit.location.last_function_error = f"{arn}: {error}"
             raise EdgeError(503, str(error), "LambdaExecutionError") from None
 
-    async def _fetch(self, loaded: Loaded, location: Location, request: Request, origin: Origin) -> Response:
-        location.counts["origin_requests"] += 1
+    async def _fetch(self, visit: Visit, request: Request, origin: Origin) -> Response:
+        visit.location.counts["origin_requests"] += 1
         for name in (origin.id, origin.domain_name, origin.bucket):
             if name in self._edge.origin_faults:
                 status = self._edge.origin_faults[name]
@@ -130,7 +148,7 @@ class Origins:
                 return Response(status, {"content-type": ["text/plain"]}, b"ordered fault\n")
         for name, value in origin.custom_headers:
             request.headers[name] = [value]
-        request.headers["via"] = [f"2.0 {location.via} (CloudFront)"]
+        request.headers["via"] = [f"2.0 {visit.location.via} (CloudFront)"]
         request.headers["x-amz-cf-id"] = ["simulated"]
         request.headers.setdefault("x-forwarded-for", []).append(request.client_ip)
         loop = asyncio.get_running_loop()
@@ -140,7 +158,7 @@ class Origins:
                 self._executor, self._cloud.fetch, origin, changed, format_query(request.query)
             )
         else:
-            response = await loop.run_in_executor(self._executor, self._from_bucket, loaded, request, origin)
+            response = await loop.run_in_executor(self._executor, self._from_bucket, visit.loaded, request, origin)
         kept = {name: values for name, values in response.headers.items() if name not in _DROPPED}
         return Response(response.status, kept, response.body)
 

@@ -17,6 +17,10 @@ from bluegreen_cdn.local.edge.stores import LocatedStore
 
 DEFAULT_LOCATIONS = ("us-east-1", "eu-west-1", "ap-northeast-1")
 ROUTING_KEY = "routing"
+COUNTED = (
+    *("requests", "generated", "hits", "misses", "errors"),
+    *("origin_requests", "origin_failures", "function_errors", "lambda_errors"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +33,15 @@ class LoadedFunction:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Policies:
+    """The policies that behaviours name, by id."""
+
+    cache: Mapping[str, CachePolicy]
+    origin_request: Mapping[str, OriginRequestPolicy]
+    response_headers: Mapping[str, ResponseHeadersPolicy]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Loaded:
     """One consistent reading of a distribution and all it refers to."""
 
@@ -36,9 +49,7 @@ class Loaded:
     distribution: Distribution
     functions: Mapping[str, LoadedFunction]
     lambdas: Mapping[str, LambdaWorker]
-    cache_policies: Mapping[str, CachePolicy]
-    origin_request_policies: Mapping[str, OriginRequestPolicy]
-    response_headers_policies: Mapping[str, ResponseHeadersPolicy]
+    policies: Policies
 
     def store_arns(self) -> set[str]:
         """Every KeyValueStore that some function may read."""
@@ -81,14 +92,13 @@ class Location:
             stores[arn] = {"etag": snapshot.etag if snapshot else None, "fault": store.fault}
             if snapshot is not None and ROUTING_KEY in snapshot.items:
                 routing = _json_or_text(snapshot.items[ROUTING_KEY])
-        names = ("requests", "hits", "misses", "errors", "origin_requests", "function_errors", "lambda_errors", "generated")
         return {
             "routing": routing,
             "epoch": routing.get("epoch") if isinstance(routing, dict) else None,
             "stores": stores,
             "cached": len(self.cache),
             "last_function_error": self.last_function_error,
-            **{name: self.counts[name] for name in names},
+            **{name: self.counts[name] for name in COUNTED},
         }
 
 

@@ -23,7 +23,9 @@ HANG_SECONDS = 10.0
 CUSTOM_DATA_MAXIMUM_BYTES = 800
 MESSAGE_MAXIMUM_CHARACTERS = 1_000
 
-_IMPORT = re.compile(r"^([ \t]*)import\s+(?:\*\s+as\s+)?([\w$]+|\{[^}]*\})\s+from\s+(['\"])([\w-]+)\3[ \t]*;?", re.MULTILINE)
+_IMPORT = re.compile(
+    r"^([ \t]*)import\s+(?:\*\s+as\s+)?([\w$]+|\{[^}]*\})\s+from\s+(['\"])([\w-]+)\3[ \t]*;?", re.MULTILINE
+)
 Read = Callable[[str, str, str | None], Any]
 """(operation, store, key) -> value; raises `KeyValueStoreError`."""
 
@@ -59,7 +61,8 @@ def modules_to_requires(source: str) -> str:
 class Function:
     """One published CloudFront Function.
 
-    The code's top level is run anew for every event: nothing that one request leaves in a variable reaches the next, as on CloudFront.
+    The code's top level is run anew for every event: nothing that one request leaves in a variable reaches the next, as
+    on CloudFront.
 
     Raises:
         LocalCloudError: when the code is larger than CloudFront takes, or does not parse.
@@ -71,7 +74,9 @@ class Function:
             raise LocalCloudError(f"function {name!r} has {size} bytes of code; CloudFront takes {CODE_MAXIMUM_BYTES}")
         self.name = name
         self._time_limit_seconds = time_limit_seconds
-        self._factory = f'(function (require, console) {{ "use strict"; {modules_to_requires(source)}\nreturn handler; }})'
+        self._factory = (
+            f'(function (require, console) {{ "use strict"; {modules_to_requires(source)}\nreturn handler; }})'
+        )
         self._load()
 
     def _load(self) -> None:
@@ -148,8 +153,8 @@ def _explained(message: str) -> str:
 class _Watchdog:
     """Ends the process when a function never returns.
 
-    QuickJS enforces its time limit on calls, not on what runs after an `await`; there an endless loop would leave a simulator that
-    neither serves nor says why.
+    QuickJS enforces its time limit on calls, not on what runs after an `await`; there an endless loop would leave a
+    simulator that neither serves nor says why.
     """
 
     def __init__(self) -> None:

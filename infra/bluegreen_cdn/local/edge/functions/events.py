@@ -12,10 +12,33 @@ from bluegreen_cdn.local.edge.messages import Headers, Request, Response
 
 Json = dict[str, Any]
 _FORBIDDEN = frozenset(
-    "connection expect keep-alive proxy-authenticate proxy-authorization proxy-connection trailer upgrade x-accel-buffering "
-    "x-accel-charset x-accel-limit-rate x-accel-redirect x-cache x-forwarded-proto x-real-ip x-amzn-auth x-amzn-cf-billing "
-    "x-amzn-cf-id x-amzn-cf-xff x-amzn-errortype x-amzn-fle-profile x-amzn-header-count x-amzn-header-order "
-    "x-amzn-lambda-integration-tag x-amzn-requestid".split()
+    [
+        "connection",
+        "expect",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "trailer",
+        "upgrade",
+        "x-accel-buffering",
+        "x-accel-charset",
+        "x-accel-limit-rate",
+        "x-accel-redirect",
+        "x-cache",
+        "x-forwarded-proto",
+        "x-real-ip",
+        "x-amzn-auth",
+        "x-amzn-cf-billing",
+        "x-amzn-cf-id",
+        "x-amzn-cf-xff",
+        "x-amzn-errortype",
+        "x-amzn-fle-profile",
+        "x-amzn-header-count",
+        "x-amzn-header-order",
+        "x-amzn-lambda-integration-tag",
+        "x-amzn-requestid",
+    ]
 )
 _FORBIDDEN_PREFIXES = ("x-amz-cf-", "x-edge-")
 _READ_ONLY = {
@@ -76,7 +99,9 @@ def response_object(response: Response) -> Json:
             for name, values in response.headers.items()
             if name != "set-cookie" and not is_forbidden(name)
         },
-        "cookies": {name: {**found[0], **({"multiValue": found} if len(found) > 1 else {})} for name, found in cookies.items()},
+        "cookies": {
+            name: {**found[0], **({"multiValue": found} if len(found) > 1 else {})} for name, found in cookies.items()
+        },
     }
 
 
