@@ -42,7 +42,6 @@ class S3ObjectStore:
 
     def put_if_absent(self, new: NewObject, body: BinaryIO) -> PutOutcome:
         """Write an object unless its key exists; S3 checks the SHA-256."""
-        start = body.tell()
         encoding = {"ContentEncoding": new.headers.content_encoding} if new.headers.content_encoding else {}
         for attempt in range(1, CONFLICT_ATTEMPTS + 1):
             try:
@@ -65,7 +64,7 @@ class S3ObjectStore:
                     return PutOutcome.EXISTS
                 if attempt == CONFLICT_ATTEMPTS:
                     raise
-                body.seek(start)
+                body.seek(0)
             except CloudError as error:
                 if error.code in _BODY_DIFFERS:
                     raise FileChanged(

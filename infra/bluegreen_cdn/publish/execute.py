@@ -15,7 +15,7 @@ from bluegreen_cdn.defaults import CLAIM_PREFIX, DIGEST_METADATA, SMALL_FILE_BYT
 from bluegreen_cdn.domain.classification import CacheClass
 from bluegreen_cdn.domain.headers import ObjectHeaders
 from bluegreen_cdn.domain.manifest import Manifest, manifest_key
-from bluegreen_cdn.errors import BuildConflict, ForeignState, PublishError
+from bluegreen_cdn.errors import BuildConflict, FileChanged, ForeignState, PublishError
 from bluegreen_cdn.publish.object_store import NewObject, ObjectStore, PutOutcome
 from bluegreen_cdn.publish.parallel import for_each
 from bluegreen_cdn.publish.plan import PublishPlan, Upload, check_same_build, shared_file_conflict
@@ -128,7 +128,13 @@ class _Uploads:
             return stream
         # From memory a small file is sent, and sent again after a failure, without going back to an archive.
         with stream:
-            return io.BytesIO(stream.read())
+            data = stream.read()
+        if len(data) != upload.object.size:
+            raise FileChanged(
+                f"file {upload.source.path!r} had {upload.object.size} bytes and has {len(data)} now; nothing may write to "
+                f"the build while it is published: build again, then publish again"
+            )
+        return io.BytesIO(data)
 
     def _check_existing(self, upload: Upload) -> None:
         there = self._store.head(upload.object.key)

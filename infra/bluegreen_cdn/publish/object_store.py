@@ -68,7 +68,7 @@ class ObjectStore(Protocol):
 
         Args:
             new: The object.
-            body: Its bytes, seekable, from the present position on.
+            body: Its bytes, from the stream's very start; seekable, so that they can be sent again.
 
         Raises:
             FileChanged: The body is not what `new` says; nothing was written.
