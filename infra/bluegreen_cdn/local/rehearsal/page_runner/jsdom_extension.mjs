@@ -4,8 +4,9 @@
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import vm from "node:vm";
+import { requireFromJsdom } from "./find_jsdom.mjs";
 
-const require = findJsdom();
+const require = requireFromJsdom();
 const inside = join(dirname(require.resolve("jsdom/package.json")), "lib", "jsdom");
 const internal = (path) => require(join(inside, path));
 
@@ -54,6 +55,8 @@ const Link = internal("living/nodes/HTMLLinkElement-impl.js").implementation.pro
 const AsyncQueue = internal("browser/resources/async-resource-queue.js").prototype;
 
 export { JSDOM, VirtualConsole, requestInterceptor };
+
+export const runScript = (window, source, url) => nodeVm.runInContext(source, window._globalObject, { filename: url });
 
 /** An uncaught error, as `window.reportError` and an exception in a script report it. */
 export const reportException = (window, error, url) => reportToWindow(window._globalObject, error, url);
@@ -175,16 +178,3 @@ AsyncQueue.setListener = function (listener) {
 };
 
 export const implementationOf = idl.implForWrapper;
-
-function findJsdom() {
-  for (const start of [import.meta.url, join(process.cwd(), "package.json")]) {
-    const candidate = createRequire(start);
-    try {
-      candidate.resolve("jsdom/package.json");
-      return createRequire(candidate.resolve("jsdom/package.json"));
-    } catch (error) {
-      if (error.code !== "MODULE_NOT_FOUND") throw error;
-    }
-  }
-  throw new Error(`jsdom was not found from ${import.meta.url} or ${process.cwd()}; run npm ci in one of their parent folders`);
-}

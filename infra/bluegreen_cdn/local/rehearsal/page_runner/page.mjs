@@ -1,7 +1,7 @@
 // One document in a tab: its window, its resources, its errors.
 
 import { Timeline } from "./timeline.mjs";
-import { JSDOM, VirtualConsole, implementationOf, register, reportException, requestInterceptor } from "./jsdom_extension.mjs";
+import { JSDOM, VirtualConsole, implementationOf, register, reportException, requestInterceptor, runScript } from "./jsdom_extension.mjs";
 import { ModuleMap, ModuleUnavailable } from "./modules.mjs";
 import { BlockedRequest } from "./transport.mjs";
 import { flat, installWindowApis } from "./window_apis.mjs";
@@ -18,6 +18,7 @@ export class Page {
   #ownErrors = new WeakSet();
   #preloaded = new Map();
   #inlineStyles = new WeakSet();
+  #images = new Map();
 
   /** @param answer what the document's request was answered with */
   constructor(session, answer, { type, referrer, storage }) {
@@ -65,6 +66,7 @@ export class Page {
       timeoutMs: this.timeoutMs,
       baseUrl: () => window.document.baseURI,
       ownError: (kind, message) => this.ownError(kind, message),
+      work: (promise) => this.work(promise),
       fetch: (url) => this.resource(url, { kind: "module", mode: "cors" }),
     });
     this.timeline = new Timeline(window);
@@ -137,8 +139,19 @@ export class Page {
     return answer;
   }
 
-  async image(url, crossOrigin) {
+  /** A document asks once for each image, however many elements show it. */
+  image(url, crossOrigin) {
     const mode = crossOrigin === null ? "no-cors" : "cors";
+    const key = `${mode} ${url}`;
+    if (!this.#images.has(key)) {
+      const loading = this.#image(url, mode);
+      this.#images.set(key, loading);
+      loading.catch(() => this.#images.delete(key));
+    }
+    return this.#images.get(key);
+  }
+
+  async #image(url, mode) {
     const answer = await this.resource(url, { kind: "image", mode });
     // A picture is one by its bytes, not by its status; an error page is not.
     if (answer.status > 399 || /^text\/html/i.test(answer.headers["content-type"] ?? "")) throw new Error(`status ${answer.status}`);
@@ -167,7 +180,7 @@ export class Page {
   }
 
   followInlineStyles() {
-    for (const element of this.document.querySelectorAll('style, [style*="url("]')) {
+    for (const element of this.document.querySelectorAll("style, [style*=url]")) {
       if (this.#inlineStyles.has(element)) continue;
       this.#inlineStyles.add(element);
       this.#followStyle(element.localName === "style" ? element.textContent : element.getAttribute("style"), this.document.baseURI);
@@ -184,6 +197,11 @@ export class Page {
     this.work(running.catch((error) => this.report(error, url)));
     // Scripts after it wait for its synchronous part only.
     await Promise.race([running.catch(() => {}), new Promise((resolve) => setImmediate(resolve))]);
+  }
+
+  /** Runs a classic script that no element stands for. */
+  run(source) {
+    this.guard(() => runScript(this.window, source, this.url));
   }
 
   guard(action) {

@@ -17,14 +17,22 @@ import { fork } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { requireFromJsdom } from "./find_jsdom.mjs";
 
 const WORKER = fileURLToPath(new URL("./worker.mjs", import.meta.url));
-const SESSIONS_PER_WORKER = 250;
-const RSS_LIMIT_BYTES = 900 * 1024 * 1024;
-const SILENCE_LIMIT_MS = 15_000;
+// Node 20 never gives back a module made by node:vm, nor the window it ran in (some 3 MB a page), so processes are short-lived.
+const SESSIONS_PER_WORKER = 120;
+const RSS_LIMIT_BYTES = 700 * 1024 * 1024;
+const SILENCE_LIMIT_MS = 10_000;
 
-const { values } = parseArgs({ options: { workers: { type: "string", default: "1" }, concurrency: { type: "string", default: "8" } } });
+const { values } = parseArgs({ options: { workers: { type: "string", default: "1" }, concurrency: { type: "string", default: "16" } } });
 const concurrency = number("concurrency");
+try {
+  requireFromJsdom();
+} catch (error) {
+  process.stderr.write(`${error.message}\n`);
+  process.exit(3);
+}
 
 class Worker {
   /** Messages being carried out, by id; tabs that stay open between messages. */
@@ -35,7 +43,7 @@ class Worker {
   heard = Date.now();
 
   constructor() {
-    this.process = fork(WORKER, [], { execArgv: ["--experimental-vm-modules", "--no-warnings", "--max-old-space-size=1536"], stdio: ["ignore", 2, 2, "ipc"] });
+    this.process = fork(WORKER, [], { execArgv: ["--experimental-vm-modules", "--no-warnings", "--max-old-space-size=1024"], stdio: ["ignore", 2, 2, "ipc"] });
     this.process.on("message", (message) => this.#heard(message));
     this.process.on("exit", (code, signal) => this.#ended(signal ?? `exit code ${code}`));
     this.process.on("error", () => {});
@@ -56,8 +64,9 @@ class Worker {
     if (this.retired && !this.running.size && !this.open.size) this.process.disconnect();
   }
 
-  #heard({ report, rss }) {
+  #heard({ report, rss, refused, failure, open }) {
     this.heard = Date.now();
+    if (refused !== undefined) report = { ...refusal(refused, failure), open };
     if (!report) return;
     this.running.delete(report.id);
     if (report.open) this.open.add(report.id);
@@ -76,9 +85,12 @@ class Worker {
   #ended(how) {
     workers.delete(this);
     const failure = this.reason ?? `the process of the page ended (${how})`;
-    for (const id of new Set([...this.running.keys(), ...this.open])) {
-      // A tab that was only kept open learns of it with its next message.
-      if (this.running.has(id)) write({ id, ok: false, open: false, rendered: false, failures: [failure], requests: [], errors: [], documents: [] });
+    // The others in the process did nothing wrong: what can start afresh does, once. A tab that was merely kept open learns
+    // of its end with its next message.
+    const others = this.running.size > 1;
+    for (const [id, message] of this.running) {
+      if (others && message.url !== undefined && !message.again) waiting.push({ ...message, again: true });
+      else write(refusal(id, failure));
     }
     next();
   }
@@ -127,6 +139,10 @@ function number(name) {
   return value;
 }
 
+const refusal = (id, failure) => ({
+  id, ok: false, open: false, url: null, title: null, build: null, documentBuild: null, rendered: false, textLength: 0,
+  documents: [], requests: [], errors: [], consoleErrors: [], external: [], failures: [failure], failedRequests: 0, cookies: {}, ms: 0,
+});
 const write = (report) => process.stdout.write(`${JSON.stringify(report)}\n`);
 const watch = setInterval(() => workers.forEach((worker) => worker.check()), 1_000);
 
@@ -140,7 +156,7 @@ lines.on("line", (line) => {
     message = null;
   }
   if (!message || typeof message !== "object" || !["string", "number"].includes(typeof message.id)) {
-    write({ id: message?.id ?? null, ok: false, open: false, failures: ["a message is a JSON object with an id, on one line"], requests: [], errors: [], documents: [] });
+    write(refusal(message?.id ?? null, "a message is a JSON object with an id, on one line"));
     return;
   }
   waiting.push(message);

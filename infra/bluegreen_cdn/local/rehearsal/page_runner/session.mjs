@@ -199,9 +199,9 @@ const ACTIONS = {
       await sleep(10);
     }
   },
-  /** Like a reader who waits: comes back to the page after a while. */
+  /** Runs a script in the page. */
   evaluate(source) {
-    this.page?.guard(() => this.page.window.eval(String(source)));
+    this.page?.run(String(source));
   },
 };
 

@@ -10,7 +10,7 @@ process.on("message", async (message) => {
   let session = sessions.get(id);
   const wrong = complaint(message, Boolean(session?.page) && message.url === undefined);
   if (wrong) {
-    process.send({ report: { id: id ?? null, ok: false, open: Boolean(session), failures: [wrong], requests: [], errors: [], documents: [] } });
+    process.send({ refused: id, failure: wrong, open: session !== undefined });
     return;
   }
   if (!session) sessions.set(id, (session = new Session(id)));
