@@ -1,4 +1,4 @@
-"""An invented rehearsal: what a good one leaves behind, made without a cloud, so that report and invariants can be tested."""
+"""An invented rehearsal: what a good one leaves behind, made without a cloud, for the report and the invariants."""
 
 import random
 
@@ -106,7 +106,13 @@ def rehearsal(seed: int = 7, *, visitors_per_second: int = 14, share_error: floa
             taken = min(state.weight, 9500) / 10000 + (share_error if state.candidate else 0)
             name = state.candidate if state.candidate and chance.random() < taken else state.stable
             page = ledger.document(
-                visitor=f"v{number}", at=at, url="/", status=200, digest=f"doc-{name}", claimed_build=name, first_visit=True
+                visitor=f"v{number}",
+                at=at,
+                url="/",
+                status=200,
+                digest=f"doc-{name}",
+                claimed_build=name,
+                first_visit=True,
             )
             _load(ledger, page, at, name, lazy=False)
             if name == BAD and chance.random() < 0.6:

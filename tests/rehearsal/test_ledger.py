@@ -1,7 +1,6 @@
 import pytest
-from invented import BAD, FIRST, SECOND, build
-
 from bluegreen_cdn.local.rehearsal.ledger import BuildFiles, Ledger, Page, Verdict
+from invented import BAD, FIRST, SECOND, build
 
 HASHED = "assets/vendor-Aa11Bb22.js"
 UNHASHED = "locales/en.json"
@@ -16,7 +15,9 @@ def open_page(ledger: Ledger, build_id: str, *, visitor: str = "v", at: float = 
     return ledger.document(visitor=visitor, at=at, url="/", status=200, digest=f"doc-{build_id}", **more)  # type: ignore[arg-type]
 
 
-def ask(ledger: Ledger, page: Page, path: str, digest: str | None, *, status: int = 200, at: float = 2.0, **more: object) -> Verdict:
+def ask(
+    ledger: Ledger, page: Page, path: str, digest: str | None, *, status: int = 200, at: float = 2.0, **more: object
+) -> Verdict:
     return ledger.asset(page, at=at, path=path, status=status, digest=digest, **more)  # type: ignore[arg-type]
 
 

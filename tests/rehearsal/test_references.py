@@ -1,17 +1,18 @@
 import pytest
+from bluegreen_cdn.local.rehearsal.references import resolve, resolve_literal, scan_css, scan_html, scan_script
 from hypothesis import given
 from hypothesis import strategies as st
-
-from bluegreen_cdn.local.rehearsal.references import resolve, resolve_literal, scan_css, scan_html, scan_script
 
 DOCUMENT = """<!doctype html><html><head>
 <script src="/_bluegreen/client.js"></script>
 <link rel="stylesheet" href="/assets/index-DgE-Sg6W.css">
 <link rel="modulepreload" crossorigin href="./assets/react-Db-_YT-E.js">
-<link rel="icon" href="/favicon.svg"><link rel="canonical" href="/elsewhere"><link rel="dns-prefetch" href="//cdn.test">
+<link rel="icon" href="/favicon.svg"><link rel="canonical" href="/elsewhere">
+<link rel="dns-prefetch" href="//cdn.test">
 <style>@import "print.css"; body { background: url(/paper.png) }</style>
 <script type="module">import "/assets/boot-11112222.js"; import("./later-33334444.js")</script>
-</head><body style="background:url('/inline.png')"><img src="a.png" srcset="a-2x.png 2x, a-3x.png 3x"><a href="/checkout">x</a>
+</head><body style="background:url('/inline.png')"><img src="a.png" srcset="a-2x.png 2x, a-3x.png 3x">
+<a href="/checkout">x</a>
 <video poster="/poster.jpg"><source src="/film.mp4"></video><img src="data:image/gif;base64,R0lG"></body></html>"""
 
 
@@ -50,7 +51,8 @@ def test_static_imports_are_eager_and_dynamic_ones_lazy() -> None:
     script = (
         'import{a as b}from"./react-Db-_YT-E.js";import"./side-12345678.js";export*from"./re-12345678.js";'
         'const m=()=>import("./checkout-oV_emKFX.js");const l=()=>import(/* @vite-ignore */"./x-87654321.js");'
-        'const __vite__mapDeps=(i,m=__vite__mapDeps,d=(m.f||(m.f=["assets/checkout-oV_emKFX.js","assets/c-BQfGHPf7.css"])))=>1;'
+        "const __vite__mapDeps=(i,m=__vite__mapDeps,d=(m.f||(m.f="
+        '["assets/checkout-oV_emKFX.js","assets/c-BQfGHPf7.css"])))=>1;'
         'const img="/assets/lantern-BV6KQzV5.svg";fetch("/locales/en.json")'
     )
     found = scan_script(script)

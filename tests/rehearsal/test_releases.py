@@ -1,6 +1,5 @@
-from invented import BAD, FIRST, SECOND, routing
-
 from bluegreen_cdn.local.rehearsal.releases import EdgeRouting, Outcome, Release, observe
+from invented import BAD, FIRST, SECOND, routing
 
 
 def release() -> Release:

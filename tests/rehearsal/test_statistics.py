@@ -1,8 +1,7 @@
 import pytest
+from bluegreen_cdn.local.rehearsal.statistics import is_plausible, plausible_range, tail_probabilities
 from hypothesis import given
 from hypothesis import strategies as st
-
-from bluegreen_cdn.local.rehearsal.statistics import is_plausible, plausible_range, tail_probabilities
 
 
 @given(total=st.integers(1, 120), share=st.floats(0.01, 0.99), data=st.data())
@@ -21,8 +20,17 @@ def test_known_values() -> None:
 
 @pytest.mark.parametrize(
     ("seen", "total", "share", "plausible"),
-    [(12, 120, 0.1, True), (40, 120, 0.1, False), (0, 80, 0.1, True), (0, 200, 0.1, False)]
-    + [(0, 10, 0.0, True), (1, 10, 0.0, False), (10, 10, 1.0, True), (9, 10, 1.0, False), (0, 0, 0.3, True)],
+    [
+        (12, 120, 0.1, True),
+        (40, 120, 0.1, False),
+        (0, 80, 0.1, True),
+        (0, 200, 0.1, False),
+        (0, 10, 0.0, True),
+        (1, 10, 0.0, False),
+        (10, 10, 1.0, True),
+        (9, 10, 1.0, False),
+        (0, 0, 0.3, True),
+    ],
 )
 def test_what_is_plausible(seen: int, total: int, share: float, *, plausible: bool) -> None:
     assert is_plausible(seen, total, share) is plausible

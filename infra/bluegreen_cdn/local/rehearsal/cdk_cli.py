@@ -23,10 +23,13 @@ class CdkResult:
     output: str
 
     def last_error(self) -> str:
-        """Return the line that says most about a failure."""
+        """Return the line that says most about a failure: the app's own words, then the CLI's verdict on a stack."""
         lines = [line.strip() for line in self.output.splitlines() if line.strip()]
-        telling = [line for line in lines if "❌" in line or "failed:" in line.lower() or "error" in line.lower()]
-        return (telling or lines or ["it said nothing"])[-1][:500]
+        for telling in ("error: ", "❌", "failed: ", "Error: "):
+            found = [line for line in lines if telling in line]
+            if found:
+                return found[-1].removeprefix("error: ")[:500]
+        return lines[-1][:500] if lines else "it said nothing"
 
 
 class CdkCli:
@@ -53,7 +56,7 @@ class CdkCli:
         arguments = [f"--context={name}={value}" for name, value in context.items()]
         result = await self._call(
             f"synth-{output.name}",
-            ["synth", "--all", "--quiet", "--app", self._app, "--output", str(output), *arguments],
+            ["synth", "--quiet", "--app", self._app, "--output", str(output), *arguments],
             SYNTH_TIMEOUT_SECONDS,
         )
         if result.code:
@@ -67,7 +70,8 @@ class CdkCli:
             RehearsalError: It failed.
         """
         places = [f"aws://{account}/{region}" for region in regions]
-        result = await self._call("bootstrap", ["bootstrap", *places], DEPLOY_TIMEOUT_SECONDS)
+        # Elsewhere, because next to a `cdk.json` the CLI would run the app first.
+        result = await self._call("bootstrap", ["bootstrap", *places], DEPLOY_TIMEOUT_SECONDS, folder=self._logs)
         if result.code:
             raise RehearsalError(f"cdk bootstrap failed: {result.last_error()}")
 
@@ -92,7 +96,7 @@ class CdkCli:
             DEPLOY_TIMEOUT_SECONDS,
         )
 
-    async def _call(self, name: str, arguments: list[str], timeout: float) -> CdkResult:
+    async def _call(self, name: str, arguments: list[str], timeout: float, *, folder: Path | None = None) -> CdkResult:
         self._logs.mkdir(parents=True, exist_ok=True)
         log = self._logs / f"{name}.log"
         with log.open("wb") as output:
@@ -100,7 +104,7 @@ class CdkCli:
                 str(self._executable),
                 *arguments,
                 *_QUIET,
-                cwd=self._folder,
+                cwd=folder or self._folder,
                 env=self.environment,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,

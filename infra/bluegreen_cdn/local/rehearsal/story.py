@@ -57,12 +57,22 @@ class Rehearsal:
         self.browsers: Browsers | None = None
 
     async def run(self) -> Record:
-        """Carry out the rehearsal; whatever ends it, there is a record with everything seen until then."""
+        """Carry out the rehearsal; whatever ends it once it has begun, there is a record of everything seen until then.
+
+        Raises:
+            BlueGreenError: A tool is missing or a build is not acceptable; nothing was started.
+        """
+        prepared = False
         try:
-            await self._tell()
+            self._phase("prepare")
+            stage, builds = await self._prepare()
+            prepared = True
+            await self._tell(stage, *builds)
         except asyncio.CancelledError:
             self.record.error = "interrupted"
         except BlueGreenError as error:
+            if not prepared:
+                raise
             self.record.error = str(error)
         except BaseExceptionGroup as group:
             self.record.error = "; ".join(str(error) for error in _leaves(group)) or str(group)
@@ -70,12 +80,9 @@ class Rehearsal:
             self._close_record()
         return self.record
 
-    async def _tell(self) -> None:
-        self._phase("prepare")
-        stable, candidate, bad = await self._prepare()
-        builds = [build for build in (stable, candidate, bad) if build is not None]
-        self.record.ledger = Ledger(build.files for build in builds)
-        stage = Stage(self.options, self._work)
+    async def _tell(
+        self, stage: Stage, stable: PreparedBuild, candidate: PreparedBuild, bad: PreparedBuild | None = None
+    ) -> None:
         try:
             self._phase("local cloud and bootstrap")
             await stage.start_cloud()
@@ -107,9 +114,10 @@ class Rehearsal:
 
     # -- before anything starts -------------------------------------------------------------------------------------
 
-    async def _prepare(self) -> tuple[PreparedBuild, PreparedBuild, PreparedBuild | None]:
+    async def _prepare(self) -> tuple[Stage, list[PreparedBuild]]:
         """Check the tools and make the builds ready."""
         check_node()
+        stage = Stage(self.options, self._work.resolve())
         copies, options = self._work / "builds", self.options
         if options.stable is None or options.candidate is None:
             folders = [
@@ -126,7 +134,8 @@ class Rehearsal:
             if note:
                 self.record.notes.append(f"{note[0].upper()}{note[1:]}.")
         build_folders.check_different(prepared)
-        return prepared[0], prepared[1], prepared[2] if len(prepared) > 2 else None
+        self.record.ledger = Ledger(build.files for build in prepared)
+        return stage, prepared
 
     # -- the releases -------------------------------------------------------------------------------------------------
 
@@ -229,7 +238,7 @@ class Rehearsal:
         if self.crowd is not None:
             await self.crowd.finish()
 
-    # -- the record -----------------------------------------------------------------------------------------------------
+    # -- the record --------------------------------------------------------------------------------------------------
 
     def _phase(self, name: str) -> None:
         now = self._clock.now()

@@ -1,0 +1,88 @@
+import asyncio
+from typing import Any
+
+from bluegreen_cdn.errors import LocalCloudError
+from bluegreen_cdn.local.rehearsal.releases import Outcome, Release
+from bluegreen_cdn.local.rehearsal.watch import Watch
+from invented import BAD, SECOND
+
+
+def status(candidate: str | None, weight: int) -> dict[str, Any]:
+    routing = {"format": 1, "epoch": 4, "stable": SECOND, "candidate": candidate, "weight": weight, "holdout": 500}
+    return {"locations": {"us-east-1": {"routing": routing}, "eu-west-1": {"routing": routing}}}
+
+
+class World:
+    """A cloud and an edge that say what they are told to."""
+
+    def __init__(self) -> None:
+        self.time = 0.0
+        self.status: dict[str, Any] = {"locations": {"us-east-1": {"routing": None}}}
+        self.events: list[dict[str, Any]] = []
+        self.release = Release(name="bad build", build_id=BAD, expected=Outcome.ROLLED_BACK)
+        self.watch = Watch(
+            edge_status=lambda: self.status,
+            cloud_events=lambda since: [event for event in self.events if event["sequence"] > since],
+            now=lambda: self.time,
+            from_wall=lambda wall: wall - 1000,
+        )
+        self.watch.release = self.release
+
+    def happens(self, at: float, kind: str, **more: object) -> None:
+        self.events.append({"sequence": len(self.events) + 1, "time": at + 1000, "kind": kind, **more})
+
+    def look(self, at: float) -> None:
+        self.time = at
+        asyncio.run(self.watch.look())
+
+
+def test_a_rollback_as_it_is_seen_from_outside() -> None:
+    world = World()
+    world.look(1)
+    assert not world.watch.without(BAD)
+    world.status = status(BAD, 1000)
+    world.look(2)
+    world.happens(5, "alarm", name="worse", state="ALARM")
+    world.happens(5.5, "deployment", status="Stopped", creator="user", error="ALARM_ACTIVE", message="an alarm is on")
+    world.happens(5.6, "deployment", status="Failed", creator="codeDeployRollback", message="not this one")
+    world.look(6)
+    assert world.watch.alarms_on == {"worse"}
+    world.status = status(None, 0)
+    world.happens(7, "alarm", name="worse", state="OK")
+    world.look(7)
+    release = world.release
+    assert (release.alarm_name, release.alarm_at, release.rollback_at) == ("worse", 5, 5.5)
+    assert release.seconds_from_alarm_to_weight_zero == 2
+    assert world.watch.without(BAD)
+    assert world.watch.everywhere(SECOND)
+    assert world.watch.alarms_on == set()
+
+
+def test_an_alarm_before_anybody_was_let_in_is_not_this_releases() -> None:
+    world = World()
+    world.happens(1, "alarm", name="drift", state="ALARM")
+    world.look(1)
+    world.status = status(BAD, 1000)
+    world.look(2)
+    assert world.release.alarm_at is None
+
+
+def test_events_of_an_earlier_release_are_not_this_ones() -> None:
+    world = World()
+    world.release.started = 10
+    world.happens(5, "deployment", status="Stopped", creator="user")
+    world.look(11)
+    assert world.release.rollback_at is None
+
+
+def test_a_simulator_that_does_not_answer_is_asked_again() -> None:
+    world = World()
+
+    def broken() -> dict[str, Any]:
+        raise LocalCloudError("the edge simulator does not answer")
+
+    watch = Watch(edge_status=broken, cloud_events=lambda _: [], now=lambda: 0, from_wall=lambda wall: wall)
+    asyncio.run(watch.look())
+    assert "does not answer" in watch.problem
+    world.look(1)
+    assert world.watch.problem == ""
