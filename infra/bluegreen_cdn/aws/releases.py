@@ -94,7 +94,7 @@ class CodeDeployReleases:
             target=self._build_of(target),
             previous=self._build_of(previous),
             status=_STATUS.get(info["status"], DeploymentStatus.RUNNING),
-            is_rollback=info.get("creator") in _ROLLBACK_CREATORS or bool(_rollback_of(info)),
+            is_rollback=info.get("creator") in _ROLLBACK_CREATORS,
             created=_epoch(info.get("createTime")),
         )
         if not made.running:
@@ -167,11 +167,6 @@ def _content(info: Mapping[str, Any]) -> str:
 def _version(content: str, name: str) -> str | None:
     match = re.search(_VERSION.format(name=name), content)
     return match[1] if match else None
-
-
-def _rollback_of(info: Mapping[str, Any]) -> str | None:
-    """The deployment that this one takes back."""
-    return (info.get("rollbackInfo") or {}).get("rollbackTriggeringDeploymentId")
 
 
 def _epoch(moment: datetime.datetime | float | None) -> float:

@@ -1,0 +1,67 @@
+import json
+
+import pytest
+from bluegreen_cdn.aws.fakes import FakeKeyValueStore
+from bluegreen_cdn.domain.routing import RoutingState
+from bluegreen_cdn.errors import ForeignState, UnsupportedFormat
+from bluegreen_cdn.handlers.seed import seed
+
+ROUTING = RoutingState(epoch=9, stable="b2", candidate="c3", weight=1000).to_json()
+SECRET = "0123456789abcdef" * 4
+
+
+def test_an_empty_store_gets_its_first_state_and_a_secret() -> None:
+    store = FakeKeyValueStore()
+    assert seed(store, build="a1", holdout=300) == ("routing", "secret")
+    assert RoutingState.from_json(store.values["routing"]) == RoutingState(epoch=1, stable="a1", holdout=300)
+    assert len(bytes.fromhex(store.values["secret"])) == 32
+    other = FakeKeyValueStore()
+    seed(other, build="a1", holdout=300)
+    assert other.values["secret"] != store.values["secret"]
+
+
+def test_what_is_there_is_never_changed() -> None:
+    store = FakeKeyValueStore({"routing": ROUTING, "secret": SECRET})
+    assert seed(store, build="z9", holdout=0) == ()
+    assert store.values == {"routing": ROUTING, "secret": SECRET}
+    assert store.updates == []
+
+
+@pytest.mark.parametrize(
+    ("there", "written"), [({"routing": ROUTING}, ("secret",)), ({"secret": SECRET}, ("routing",))]
+)
+def test_only_what_is_absent_is_written(there: dict[str, str], written: tuple[str, ...]) -> None:
+    store = FakeKeyValueStore(there)
+    assert seed(store, build="a1", holdout=500) == written
+    assert there.items() <= store.values.items()
+
+
+def test_another_seeder_wins_and_is_left_alone() -> None:
+    store = FakeKeyValueStore()
+
+    def other() -> None:
+        store.before_update = lambda: None
+        store.write({"routing": ROUTING, "secret": SECRET})
+
+    store.before_update = other
+    assert seed(store, build="a1", holdout=500) == ()
+    assert store.values["routing"] == ROUTING
+
+
+@pytest.mark.parametrize(
+    ("there", "error"),
+    [
+        ({"routing": "hello"}, ForeignState),
+        ({"routing": json.dumps({"format": 2, "epoch": 1, "stable": "a"})}, UnsupportedFormat),
+        ({"control": '{"format":2}'}, UnsupportedFormat),
+        ({"secret": "hunter2"}, ForeignState),
+    ],
+)
+def test_foreign_and_newer_values_are_refused_and_nothing_is_written(
+    there: dict[str, str], error: type[Exception]
+) -> None:
+    store = FakeKeyValueStore(there)
+    with pytest.raises(error) as caught:
+        seed(store, build="a1", holdout=500)
+    assert store.values == there
+    assert "hunter2" not in str(caught.value)
