@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 
 from aws_cdk import Duration, Stack
@@ -111,7 +112,7 @@ class EdgeDistribution(Construct):
                 "/_bluegreen/*": self._signals_behaviour(signals),
             },
         )
-        self.identity = self._publish_identity(name, list(bucket_names))
+        self.identity = self._publish_identity(name, list(bucket_names), rules, mode)
         if customize_distribution is not None:
             customize_distribution(self.distribution)
 
@@ -183,13 +184,17 @@ class EdgeDistribution(Construct):
             function_associations=[self.functions.request_association()],
         )
 
-    def _publish_identity(self, name: str, regions: Sequence[str]) -> DistributionIdentity:
+    def _publish_identity(
+        self, name: str, regions: Sequence[str], rules: ClassificationRules, mode: str
+    ) -> DistributionIdentity:
         """What other regions' stacks and the command line look up."""
         values = {
             "distribution-id": self.distribution.distribution_id,
             "distribution-domain": self.distribution.distribution_domain_name,
             "key-value-store-arn": self.key_value_store.key_value_store_arn,
             "regions": ",".join(regions),
+            "rules": json.dumps(rules.to_json(), sort_keys=True, separators=(",", ":")),
+            "mode": mode,
         }
         for part, value in values.items():
             construct_id = "Parameter" + "".join(word.capitalize() for word in part.split("-"))

@@ -100,8 +100,9 @@ class EdgeFunctions(Construct):
             timeout=Duration.seconds(5),
             memory_size=128,
             role=role,
-            # A version that an edge still runs cannot be deleted for hours: an update must not try.
-            current_version_options=lambda_.VersionOptions(removal_policy=RemovalPolicy.RETAIN),
+            # A version that an edge still runs cannot be deleted for hours: an update must not try. One whose creation
+            # is rolled back must go, because the same code cannot be published a second time.
+            current_version_options=lambda_.VersionOptions(removal_policy=RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE),
         )
         log_group = f"log-group:/aws/lambda/us-east-1.{function.function_name}"
         iam.Policy(

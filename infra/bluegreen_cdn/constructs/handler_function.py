@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from aws_cdk import AssetHashType, Duration, RemovalPolicy
+from aws_cdk import AssetHashType, Duration, RemovalPolicy, Size
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -36,6 +36,7 @@ class HandlerFunction(Construct):
         description: str,
         timeout: Duration,
         memory_megabytes: int = 256,
+        storage_megabytes: int | None = None,
         environment: Mapping[str, str] | None = None,
         code: lambda_.Code | None = None,
         with_awscrt: bool = True,
@@ -49,6 +50,7 @@ class HandlerFunction(Construct):
             description: What it is for.
             timeout: Of one invocation.
             memory_megabytes: Of the function. Default: 256.
+            storage_megabytes: Of its disk. Default: Lambda's own, 512.
             environment: Its variables. Default: none.
             code: Its code. Default: the bundle of our handlers.
             with_awscrt: Whether that bundle brings `awscrt`. Default: true.
@@ -69,6 +71,7 @@ class HandlerFunction(Construct):
             description=description,
             timeout=timeout,
             memory_size=memory_megabytes,
+            ephemeral_storage_size=None if storage_megabytes is None else Size.mebibytes(storage_megabytes),
             environment=dict(environment or {}),
             role=self._role,
             log_group=log_group,

@@ -21,6 +21,8 @@ from bluegreen_cdn.domain.classification import ClassificationRules
 PUBLISH_TIMEOUT_MINUTES = 15
 PUBLISH_MEMORY_MEGABYTES = 1792
 """A whole processor: publishing is bound by it."""
+PUBLISH_STORAGE_MEGABYTES = 2048
+"""For the zip with the build; larger ones are published with `bluegreen publish`."""
 KEY_VALUE_STORE_READ = ("cloudfront-keyvaluestore:DescribeKeyValueStore", "cloudfront-keyvaluestore:GetKey")
 KEY_VALUE_STORE_WRITE = ("cloudfront-keyvaluestore:UpdateKeys",)
 
@@ -65,6 +67,7 @@ class PublishedBuild(Construct):
             description=f"{check_site_name(name)}: publishes builds",
             timeout=Duration.minutes(PUBLISH_TIMEOUT_MINUTES),
             memory_megabytes=PUBLISH_MEMORY_MEGABYTES,
+            storage_megabytes=PUBLISH_STORAGE_MEGABYTES,
         )
         for statement in publish_statements(bucket, key_value_store_arn):
             publisher.function.add_to_role_policy(statement)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from aws_cdk import Duration, RemovalPolicy, Stack, Token
+from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack, Token
 from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_cloudfront as cloudfront
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -115,6 +115,7 @@ class BlueGreenSite(Construct):
         super().__init__(scope, construct_id)
         self.name = name
         self.build = build
+        self._domain_names = tuple(domain_names)
         rollout = rollout or Rollout.canary()
         rules = rules or ClassificationRules.default()
 
@@ -196,11 +197,17 @@ class BlueGreenSite(Construct):
             parameter_name=parameter_name(self.name, "alias"),
             string_value=f"{self.release.function.function_name}:{ALIAS}",
         )
+        CfnOutput(self, "Url", description="Where the site is", value=self.url)
 
     @property
     def distribution(self) -> cloudfront.Distribution:
         """The distribution."""
         return self.edge.distribution
+
+    @property
+    def url(self) -> str:
+        """Where the site is: its first own domain name, else CloudFront's."""
+        return f"https://{self._domain_names[0] if self._domain_names else self.distribution.distribution_domain_name}"
 
     @property
     def key_value_store(self) -> cloudfront.KeyValueStore:
@@ -224,13 +231,12 @@ class BlueGreenSite(Construct):
             grantee: Whom.
         """
         statements = publish_statements(self.replicated_buckets.primary, self.key_value_store.key_value_store_arn)
+        folder = parameter_name(self.name, "")[1:-1]
         parameters = iam.PolicyStatement(
-            actions=["ssm:GetParameter", "ssm:GetParameters"],
+            actions=["ssm:GetParametersByPath"],
             resources=[
-                Stack.of(self).format_arn(
-                    service="ssm", resource="parameter", resource_name=parameter_name(self.name, part)[1:]
-                )
-                for part in SITE_PARAMETERS
+                Stack.of(self).format_arn(service="ssm", resource="parameter", resource_name=name)
+                for name in (folder, f"{folder}/*")
             ],
         )
         for statement in (*statements, parameters):
@@ -268,9 +274,6 @@ class BlueGreenSite(Construct):
             period: Of the sums. Default: one minute.
         """
         return client_metric(self.name, ASSET_FAILURES, role, period)
-
-
-SITE_PARAMETERS = ("distribution-id", "distribution-domain", "key-value-store-arn", "regions", "alias")
 
 
 def _check_region(stack: Stack) -> None:
