@@ -19,6 +19,7 @@ class Aws:
 
     def __init__(self, cloud: LocalCloud) -> None:
         import boto3
+        from botocore.config import Config
 
         environment = cloud.environment()
         self.cloud = cloud
@@ -27,6 +28,7 @@ class Aws:
             aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
             region_name=environment["AWS_REGION"],
         )
+        self._config = Config(retries={"total_max_attempts": 1})
         self._clients: dict[tuple[str, str], Any] = {}
         self.account = environment["AWS_ACCESS_KEY_ID"]
 
@@ -34,7 +36,9 @@ class Aws:
         """Give a client, made once."""
         key = (service, region)
         if key not in self._clients:
-            self._clients[key] = self._session.client(service, region_name=region, endpoint_url=self.cloud.endpoint)
+            self._clients[key] = self._session.client(
+                service, region_name=region, endpoint_url=self.cloud.endpoint, config=self._config
+            )
         return self._clients[key]
 
     def function(self, name: str, source: str, **environment: str) -> None:

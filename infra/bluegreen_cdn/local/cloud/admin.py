@@ -1,8 +1,9 @@
-"""The admin API under `/_bluegreen_local/`: health and timeline for the outside."""
+"""The admin API under `/_bluegreen_local/`: health, timeline and faults for the outside."""
 
 import json
 import os
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -44,6 +45,13 @@ class Admin:
             case ("GET", "timeline"):
                 entries = self._extension.timeline.since(int(query.get("since", 0)), query.get("kind"))
                 return {"now": self._extension.clock.now(), "events": entries}
+            case ("GET", "faults"):
+                return self._extension.faults.all()
+            case ("POST", "faults"):
+                return asdict(self._extension.faults.add(body))
+            case ("POST", "mend"):
+                self._extension.faults.remove(body.get("id"))
+                return self._extension.faults.all()
         raise AdminError(f"no admin operation {method} {path}")
 
 

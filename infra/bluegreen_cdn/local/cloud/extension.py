@@ -2,7 +2,14 @@
 
 from dataclasses import dataclass
 
-from bluegreen_cdn.local.cloud import alarm_records, lambda_workers, schedules, weighted_alias
+from bluegreen_cdn.local.cloud import (
+    alarm_records,
+    bucket_resources,
+    lambda_workers,
+    s3_faults,
+    schedules,
+    weighted_alias,
+)
 from bluegreen_cdn.local.cloud.alarms import Alarms
 from bluegreen_cdn.local.cloud.clock import ScaledClock
 from bluegreen_cdn.local.cloud.codedeploy_api import CodeDeployApi
@@ -10,9 +17,11 @@ from bluegreen_cdn.local.cloud.codedeploy_resources import CodeDeployResources
 from bluegreen_cdn.local.cloud.deployment_engine import DeploymentEngine
 from bluegreen_cdn.local.cloud.deployment_model import Scope
 from bluegreen_cdn.local.cloud.deployment_store import DeploymentStore
+from bluegreen_cdn.local.cloud.faults import Faults
 from bluegreen_cdn.local.cloud.metric_api import MetricApi
 from bluegreen_cdn.local.cloud.metric_store import MetricStore
 from bluegreen_cdn.local.cloud.ministack_modules import Ministack
+from bluegreen_cdn.local.cloud.replication import Replication
 from bluegreen_cdn.local.cloud.seams import require
 from bluegreen_cdn.local.cloud.surroundings import MinistackSurroundings
 from bluegreen_cdn.local.cloud.timeline import Timeline
@@ -25,6 +34,7 @@ class Extension:
     clock: ScaledClock
     timeline: Timeline
     engine: DeploymentEngine
+    faults: Faults
 
 
 def install(ministack: Ministack, clock: ScaledClock) -> Extension:
@@ -39,7 +49,11 @@ def install(ministack: Ministack, clock: ScaledClock) -> Extension:
     engine = _install_codedeploy(ministack, surroundings, clock, timeline)
     _install_cloudwatch(ministack, surroundings, clock, timeline)
     schedules.install(ministack.events, clock)
-    return Extension(clock=clock, timeline=timeline, engine=engine)
+    faults = Faults()
+    bucket_resources.install(ministack.s3, ministack.provisioners)
+    Replication(ministack.s3, ministack.responses, faults, clock, timeline)
+    s3_faults.install(ministack.s3, faults, clock)
+    return Extension(clock=clock, timeline=timeline, engine=engine, faults=faults)
 
 
 def _install_cloudwatch(

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 from types import TracebackType
@@ -143,6 +144,19 @@ class LocalCloud:
         events: list[dict[str, Any]] = self.admin(query)["events"]
         return events
 
+    def fault(self, kind: str, **where: Any) -> int:
+        """Order a fault, and give its id.
+
+        Args:
+            kind: `replication-delay`, `replication-drop`, `slow` or `down`.
+            where: `bucket` or `region`, and `keys` (a pattern) or `seconds` (of the cloud's time) where it has them.
+        """
+        return int(self.admin("faults", {"kind": kind, **where})["id"])
+
+    def mend(self, fault: int | None = None) -> None:
+        """End a fault. Default: all of them."""
+        self.admin("mend", {} if fault is None else {"id": fault})
+
     @staticmethod
     def stop_running(state_dir: Path) -> bool:
         """Stop a detached instance that uses this folder; False when there is none."""
@@ -197,7 +211,7 @@ def running_instance(state_dir: Path) -> dict[str, Any] | None:
 def _health(endpoint: str, instance: str) -> bool:
     try:
         answer = _request(f"{endpoint}/_bluegreen_local/health", None)
-    except (OSError, ValueError):
+    except (OSError, ValueError, LocalCloudError):
         return False
     return bool(answer.get("instance") == instance)
 
@@ -206,8 +220,11 @@ def _request(url: str, body: Any) -> Any:
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data=data, headers={"Content-Type": "application/json"})  # noqa: S310  our own URL
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(request, timeout=10) as answer:
-        return json.loads(answer.read())
+    try:
+        with opener.open(request, timeout=10) as answer:
+            return json.loads(answer.read())
+    except urllib.error.HTTPError as error:
+        raise LocalCloudError(f"the local cloud refused {url}: {error.read().decode(errors='replace')}") from None
 
 
 def _free_port() -> int:
