@@ -72,11 +72,9 @@ class ControlPlane:
         handler.allow(KEY_VALUE_STORE_WRITE, [self.key_value_store_arn])
 
     def allow_verifying(self, handler: HandlerFunction) -> None:
-        """Let a function look at every object of a build in every region, and at the candidate's metrics."""
+        """Let a function look at every object of a build in every region."""
         arns = [f"arn:{Aws.PARTITION}:s3:::{bucket}" for bucket in self.bucket_names.values()]
         prefixes = ("builds", "shared", "manifests")
         handler.allow(["s3:GetObject"], [f"{arn}/{prefix}/*" for arn in arns for prefix in prefixes])
         # Without it a missing object is "forbidden", which says less.
         handler.allow(["s3:ListBucket"], arns)
-        # Metrics have no ARNs.
-        handler.allow(["cloudwatch:GetMetricData"], ["*"])

@@ -1,0 +1,95 @@
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bluegreen_cdn.constructs import Build, SiteContext
+from bluegreen_cdn.domain.classification import ClassificationRules
+from bluegreen_cdn.domain.rollout import Rollout
+from bluegreen_cdn.domain.verdict import Verdict
+from bluegreen_cdn.errors import (
+    BlueGreenError,
+    InvalidBuild,
+    InvalidBuildId,
+    InvalidInput,
+    InvalidRegions,
+    InvalidRollout,
+)
+
+
+def read(**context: Any) -> SiteContext:
+    return SiteContext.read(context.get)
+
+
+def test_a_build_id_is_enough() -> None:
+    context = read(build_id="8f3a1c90d2e4b567")
+    assert context.build == Build.published("8f3a1c90d2e4b567")
+    assert context.name == "site"
+    assert context.regions == ("us-east-1",)
+    assert context.rollout == Rollout.canary()
+    assert context.rules == ClassificationRules.default()
+    assert context.verdict == Verdict()
+    assert context.mode == "spa"
+
+
+def test_the_command_line_gives_text_and_the_file_gives_values() -> None:
+    in_file = read(build_id="v1", regions=["us-east-1", "eu-west-1"], minimum_page_loads=20, entries=["widget.js"])
+    as_text = read(build_id="v1", regions="us-east-1, eu-west-1", minimum_page_loads="20", entries="widget.js")
+    as_json = read(build_id="v1", regions='["us-east-1","eu-west-1"]', minimum_page_loads="20", entries='["widget.js"]')
+    assert in_file == as_text == as_json
+    assert in_file.verdict.minimum_page_loads == 20
+    assert in_file.rules.entries == ("widget.js",)
+
+
+def test_a_folder_is_named_by_its_content_or_by_its_caller(build_folder: Path) -> None:
+    by_content, by_caller = read(build=str(build_folder)).build, read(build=str(build_folder), build_id="v9").build
+    assert re.fullmatch("[0-9a-f]{16}", by_content.build_id)
+    assert by_caller.build_id == "v9"
+    assert by_content.digest == by_caller.digest
+    assert by_content.digest.startswith(by_content.build_id)
+    assert by_content.path == build_folder.resolve()
+
+
+def test_rollout_and_rules_are_read(build_folder: Path) -> None:
+    context = read(build_id="v1", rollout="linear:20%:2m:bake=3m:holdout=1%", presets="vite", unhashed="assets/x-*.png")
+    assert context.rollout == Rollout.linear(percent=20, interval_minutes=2, bake_minutes=3, holdout_percent=1)
+    assert context.rules.hashed_folders == ClassificationRules.preset("vite").hashed_folders
+    assert context.rules.unhashed == ("assets/x-*.png",)
+
+
+@pytest.mark.parametrize(
+    ("context", "kind", "message"),
+    [
+        ({}, InvalidInput, "there is no build to release; pass -c build=<folder"),
+        ({"build": ""}, InvalidInput, "there is no build to release"),
+        ({"build": "/nowhere/dist"}, InvalidBuild, "build folder '/nowhere/dist' does not exist; build the app first"),
+        ({"build": __file__}, InvalidBuild, "is not a folder"),
+        ({"build_id": "../v1"}, InvalidBuildId, "build id '../v1' is not acceptable"),
+        ({"build_id": "v" * 65}, InvalidBuildId, "it must be 1 to 64 characters"),
+        ({"build": "/nowhere/dist", "build_id": "a b"}, InvalidBuildId, "build id 'a b' is not acceptable"),
+        ({"build_id": 7}, InvalidInput, "context 'build_id' is 7; it must be text"),
+        ({"build_id": "v1", "site": "Shop"}, InvalidInput, "site name 'Shop' is not acceptable"),
+        ({"build_id": "v1", "regions": "us-east-1,eu-west-9"}, InvalidRegions, "region 'eu-west-9' is unknown"),
+        ({"build_id": "v1", "regions": "us-east-1,us-east-1"}, InvalidRegions, "region 'us-east-1' is listed twice"),
+        ({"build_id": "v1", "regions": "eu-west-1"}, InvalidRegions, "the first must be us-east-1"),
+        ({"build_id": "v1", "regions": "[us-east-1"}, InvalidInput, "which is not JSON"),
+        ({"build_id": "v1", "regions": {"a": 1}}, InvalidInput, "it must be a list of texts"),
+        ({"build_id": "v1", "rollout": "canary:10%:3000m"}, InvalidRollout, "from 1 to 2880"),
+        ({"build_id": "v1", "rollout": "canary:0%:5m"}, InvalidRollout, "percent is 0"),
+        ({"build_id": "v1", "rollout": "quickly"}, InvalidRollout, "rollout 'quickly' cannot be read"),
+        ({"build_id": "v1", "minimum_page_loads": "many"}, InvalidInput, "context 'minimum_page_loads' is 'many'"),
+        ({"build_id": "v1", "minimum_page_loads": 0}, InvalidInput, "it must be a whole number from 1"),
+        ({"build_id": "v1", "z_threshold": "-1"}, InvalidInput, "context 'z_threshold' is '-1'"),
+        ({"build_id": "v1", "presets": "vitee"}, BlueGreenError, "vitee"),
+    ],
+)
+def test_what_cannot_be_is_said_in_one_line(context: dict[str, Any], kind: type[BlueGreenError], message: str) -> None:
+    with pytest.raises(kind, match=re.escape(message)) as error:
+        read(**context)
+    assert "\n" not in str(error.value)
+    assert error.value.exit_code == 2
+
+
+def test_an_empty_folder_is_no_build(tmp_path: Path) -> None:
+    with pytest.raises(InvalidBuild, match="is empty"):
+        read(build=str(tmp_path))

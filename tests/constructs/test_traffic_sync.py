@@ -1,0 +1,67 @@
+from typing import Any
+
+
+def sync_function(templates: Any) -> tuple[str, dict[str, Any]]:
+    ((logical_id, function),) = (
+        (logical_id, resource["Properties"])
+        for logical_id, resource in templates.of_type("AWS::Lambda::Function", "web").items()
+        if resource["Properties"]["Handler"] == "bluegreen_cdn.handlers.sync.handler"
+    )
+    return logical_id, function
+
+
+def test_it_runs_on_deployments_on_alarms_and_every_minute(templates: Any) -> None:
+    logical_id, _ = sync_function(templates)
+    rules = [rule["Properties"] for rule in templates.of_type("AWS::Events::Rule").values()]
+    assert all(rule["State"] == "ENABLED" for rule in rules)
+    assert all(rule["Targets"][0]["Arn"] == {"Fn::GetAtt": [logical_id, "Arn"]} for rule in rules)
+    assert [rule["ScheduleExpression"] for rule in rules if "ScheduleExpression" in rule] == ["rate(1 minute)"]
+    patterns = {rule["EventPattern"]["source"][0]: rule["EventPattern"] for rule in rules if "EventPattern" in rule}
+    (application,) = templates.of_type("AWS::CodeDeploy::Application")
+    assert patterns["aws.codedeploy"] == {
+        "source": ["aws.codedeploy"],
+        "detail-type": ["CodeDeploy Deployment State-change Notification"],
+        "detail": {"application": [{"Ref": application}]},
+    }
+    assert patterns["aws.cloudwatch"]["detail-type"] == ["CloudWatch Alarm State Change"]
+    alarms = {
+        key
+        for key, alarm in templates.of_type("AWS::CloudWatch::Alarm", "web").items()
+        if not alarm["Properties"]["AlarmName"].endswith("sync-dead")
+    }
+    assert {resource["Fn::GetAtt"][0] for resource in patterns["aws.cloudwatch"]["resources"]} == alarms
+
+
+def test_every_rule_may_call_it(templates: Any) -> None:
+    rules = set(templates.of_type("AWS::Events::Rule"))
+    permissions = [p["Properties"] for p in templates.of_type("AWS::Lambda::Permission", "web").values()]
+    assert {permission["SourceArn"]["Fn::GetAtt"][0] for permission in permissions} == rules
+    assert {permission["Principal"] for permission in permissions} == {"events.amazonaws.com"}
+
+
+def test_its_silence_is_an_alarm_that_stops_no_release(templates: Any) -> None:
+    (dead,) = (
+        (key, alarm["Properties"])
+        for key, alarm in templates.of_type("AWS::CloudWatch::Alarm", "web").items()
+        if alarm["Properties"]["AlarmName"] == "bluegreen-shop-sync-dead"
+    )
+    assert dead[1]["TreatMissingData"] == "breaching"
+    group = templates.only("AWS::CodeDeploy::DeploymentGroup")["Properties"]
+    assert {"Name": {"Ref": dead[0]}} not in group["AlarmConfiguration"]["Alarms"]
+
+
+def test_it_knows_what_the_handlers_settings_ask_for(templates: Any) -> None:
+    _, function = sync_function(templates)
+    assert set(function["Environment"]["Variables"]) == {
+        "SITE",
+        "KEY_VALUE_STORE_ARN",
+        "DISTRIBUTION_DOMAIN",
+        "RELEASE_FUNCTION",
+        "ALIAS",
+        "CODEDEPLOY_APPLICATION",
+        "CODEDEPLOY_GROUP",
+        "ALARM_NAMES",
+        "BUCKETS",
+        "BAKE_MINUTES",
+        "HOLDOUT_BASIS_POINTS",
+    }
