@@ -46,8 +46,12 @@ def install(s3: Any, provisioners: Any) -> None:
         "ReplicationConfiguration": (replication_xml, s3._put_bucket_replication, s3._delete_bucket_replication),
     }
 
+    def check(props: Mapping[str, Any]) -> None:
+        plain = {key: value for key, value in props.items() if (key, value) != ("AccessControl", "Private")}
+        only(plain, "AWS::S3::Bucket property", *_KNOWN_TO_MINISTACK, *configurations)
+
     def apply(name: str, props: Mapping[str, Any], old: Mapping[str, Any] | None = None) -> None:
-        only(props, "AWS::S3::Bucket property", *_KNOWN_TO_MINISTACK, *configurations)
+        check(props)
         original_apply(name, props, old)
         for prop, (to_xml, put, delete) in configurations.items():
             if prop in props:
@@ -61,7 +65,7 @@ def install(s3: Any, provisioners: Any) -> None:
 
     def create(logical_id: str, props: Mapping[str, Any], stack_name: str) -> Any:
         # Refused before the bucket exists: what a failed creation leaves behind blocks the next try.
-        only(props, "AWS::S3::Bucket property", *_KNOWN_TO_MINISTACK, *configurations)
+        check(props)
         if "ReplicationConfiguration" in props:
             _check_destinations(s3, props["ReplicationConfiguration"])
         known = set(s3._buckets.keys())
