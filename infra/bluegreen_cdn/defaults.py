@@ -23,8 +23,6 @@ DOWNLOAD_PIECE_BYTES = 1024**2
 
 # -- custom resources -----------------------------------------------------------------------------------------------
 CUSTOM_RESOURCE_ANSWER_BYTES = 4096
-CUSTOM_RESOURCE_REASON_BYTES = 2048
-"""CloudFormation takes 4 KB for the whole answer, ids of a kilobyte or more among it."""
 CUSTOM_RESOURCE_MARGIN_SECONDS = 20
 CUSTOM_RESOURCE_SEND_SECONDS = 30
 

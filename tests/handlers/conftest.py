@@ -1,5 +1,7 @@
-"""CloudFormation's end of a custom resource."""
+"""The cloud as the handlers see it, in memory; and CloudFormation's end of a custom resource."""
 
+import hashlib
+import io
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -7,6 +9,131 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from bluegreen_cdn import defaults
+from bluegreen_cdn.aws.fakes import FakeAlarms, FakeClock, FakeKeyValueStore, FakeReleases
+from bluegreen_cdn.domain.classification import ClassificationRules
+from bluegreen_cdn.domain.control import ControlState, Outcome
+from bluegreen_cdn.domain.observation import AliasTraffic
+from bluegreen_cdn.domain.routing import RoutingState
+from bluegreen_cdn.handlers.settings import Cloud, Settings
+from bluegreen_cdn.publish.execute import execute
+from bluegreen_cdn.publish.memory_store import MemoryStore
+from bluegreen_cdn.publish.plan import plan_publish
+from bluegreen_cdn.publish.source import SourceFile
+
+BUILDS = ("a1", "b2", "c3")
+REGIONS = ("us-east-1", "eu-west-1")
+
+
+class TextSource:
+    """A build whose every file holds some text."""
+
+    name = "the build"
+
+    def __init__(self, texts: dict[str, str]) -> None:
+        self._texts = texts
+
+    def listing(self) -> tuple[SourceFile, ...]:
+        return tuple(
+            SourceFile(path=path, size=len(text), sha256=hashlib.sha256(text.encode()).hexdigest())
+            for path, text in sorted(self._texts.items())
+        )
+
+    def open(self, file: SourceFile) -> io.BytesIO:
+        return io.BytesIO(self._texts[file.path].encode())
+
+    def __enter__(self) -> "TextSource":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+
+class Plane:
+    """A control plane on fakes: `a1` is live, `b2` and `c3` are published beside it in both regions."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.store = FakeKeyValueStore()
+        self.releases = FakeReleases(traffic=AliasTraffic(primary="a1"))
+        self.alarms = FakeAlarms()
+        self.buckets = {region: MemoryStore() for region in REGIONS}
+        for build in BUILDS:
+            self._publish(build)
+        self.seed(epoch=1, stable="a1")
+
+    def _publish(self, build: str) -> None:
+        source = TextSource(
+            {
+                "index.html": f"<p>{build}",
+                "favicon.ico": build,
+                "assets/app-B3x9aZ0q.js": "app",
+                f"assets/page-{build * 4}.js": build,
+            }
+        )
+        rules = ClassificationRules.default()
+        for bucket in self.buckets.values():
+            plan = plan_publish(build, source.listing(), rules=rules, mode="spa")
+            execute(plan, source, bucket, workers=1)
+            bucket.faults.calls.clear()
+        self.store.write({f"{defaults.BUILD_KEY_PREFIX}{build}": '{"format":1}'})
+
+    def seed(self, **fields: Any) -> None:
+        """Write a routing state as somebody else."""
+        self.store.write({defaults.ROUTING_KEY: RoutingState(**fields).to_json()})
+
+    def cloud(self, **settings: Any) -> Cloud:
+        """The cloud as a handler is given it."""
+        values: dict[str, Any] = {
+            "site": "shop",
+            "key_value_store_arn": "arn",
+            "release_function": "release",
+            "alias": "live",
+            "codedeploy_application": "application",
+            "codedeploy_group": "group",
+            "alarm_names": ("worse",),
+            "buckets": {region: region for region in REGIONS},
+            "bake_minutes": 5,
+            "holdout_basis_points": 500,
+            **settings,
+        }
+        return Cloud(
+            settings=Settings(**values),
+            store=self.store,
+            releases=self.releases,
+            alarms=self.alarms,
+            buckets=self.buckets,
+            clock=self.clock,
+        )
+
+    @property
+    def routing(self) -> RoutingState:
+        return RoutingState.from_json(self.store.values[defaults.ROUTING_KEY])
+
+    @property
+    def control(self) -> ControlState:
+        return ControlState.from_json(self.store.values[defaults.CONTROL_KEY])
+
+    @property
+    def outcome(self) -> Outcome | None:
+        text = self.store.values.get(defaults.OUTCOME_KEY)
+        return Outcome.from_json(text) if text else None
+
+
+@pytest.fixture
+def plane() -> Plane:
+    """A control plane on fakes."""
+    return Plane()
+
+
+@pytest.fixture
+def lines(capsys: pytest.CaptureFixture[str]) -> Callable[[], list[dict[str, Any]]]:
+    """Gives the lines logged since it was last asked."""
+
+    def read() -> list[dict[str, Any]]:
+        return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+    return read
 
 
 class Formation:

@@ -16,7 +16,6 @@ from typing import Any
 from bluegreen_cdn.defaults import (
     CUSTOM_RESOURCE_ANSWER_BYTES,
     CUSTOM_RESOURCE_MARGIN_SECONDS,
-    CUSTOM_RESOURCE_REASON_BYTES,
     CUSTOM_RESOURCE_SEND_SECONDS,
 )
 from bluegreen_cdn.errors import BlueGreenError, InvalidInput
@@ -128,7 +127,7 @@ class _Answer:
     def fail(self, reason: str) -> None:
         # The id must not change when an update fails, or CloudFormation would take the resource as replaced.
         physical_id = self._event.get("PhysicalResourceId") or f"failed-{self._event['RequestId']}"
-        self._send("FAILED", physical_id=physical_id, Reason=_shortened(reason))
+        self._send("FAILED", physical_id=physical_id, Reason=" ".join(reason.split()))
 
     def _send(self, status: str, *, physical_id: str, **rest: Any) -> None:
         with self._lock:
@@ -142,9 +141,7 @@ class _Answer:
                 "LogicalResourceId": self._event["LogicalResourceId"],
                 **rest,
             }
-            data = json.dumps(body).encode()
-            if len(data) > CUSTOM_RESOURCE_ANSWER_BYTES:
-                data = json.dumps({**body, "Data": {}}).encode()
+            data = _encoded(body)
             # The URL carries its own signature, which a Content-Type that it does not name would break.
             request = urllib.request.Request(  # noqa: S310  the URL is CloudFormation's
                 self._event["ResponseURL"], data=data, method="PUT", headers={"Content-Type": ""}
@@ -169,9 +166,11 @@ def _watch(context: Any, answer: _Answer) -> threading.Timer:
     return timer
 
 
-def _shortened(reason: str) -> str:
-    """A reason within what CloudFormation takes; the whole answer may have 4 KB."""
-    encoded = " ".join(reason.split()).encode()
-    if len(encoded) <= CUSTOM_RESOURCE_REASON_BYTES:
-        return encoded.decode()
-    return encoded[:CUSTOM_RESOURCE_REASON_BYTES].decode(errors="ignore") + " …"
+def _encoded(body: Mapping[str, Any]) -> bytes:
+    """The answer within what CloudFormation takes; the reason is what may be cut."""
+    data = json.dumps(body, ensure_ascii=False).encode()
+    while len(data) > CUSTOM_RESOURCE_ANSWER_BYTES and len(body.get("Reason", "")) > len(" …"):
+        reason = body["Reason"].removesuffix(" …")
+        body = {**body, "Reason": reason[: len(reason) * 3 // 4] + " …"}
+        data = json.dumps(body, ensure_ascii=False).encode()
+    return data

@@ -131,8 +131,8 @@ class _Uploads:
             data = stream.read()
         if len(data) != upload.object.size:
             raise FileChanged(
-                f"file {upload.source.path!r} had {upload.object.size} bytes and has {len(data)} now; nothing may write to "
-                f"the build while it is published: build again, then publish again"
+                f"file {upload.source.path!r} had {upload.object.size} bytes and has {len(data)} now; nothing may "
+                f"write to the build while it is published: build again, then publish again"
             )
         return io.BytesIO(data)
 

@@ -1,0 +1,172 @@
+"""The custom resource that publishes, against S3 and a KeyValueStore on this machine."""
+
+import io
+import json
+import shutil
+import zipfile
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import pytest
+from bluegreen_cdn.aws.key_value_store import CloudFrontKeyValueStore
+from bluegreen_cdn.aws.object_store import S3ObjectStore
+from bluegreen_cdn.aws.session import client
+from bluegreen_cdn.domain.classification import ClassificationRules
+from bluegreen_cdn.handlers.publish import handler
+from bluegreen_cdn.local.cloud import LocalCloud
+
+pytestmark = pytest.mark.cloud
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """AWS on this machine, as the handler's environment has it."""
+    with LocalCloud(tmp_path_factory.mktemp("cloud")) as started, pytest.MonkeyPatch.context() as patch:
+        for name, value in started.environment().items():
+            if name.startswith("AWS_"):
+                patch.setenv(name, value)
+        patch.delenv("AWS_PROFILE", raising=False)
+        yield
+
+
+class Site(NamedTuple):
+    """A bucket and a KeyValueStore of one test."""
+
+    bucket: str
+    arn: str
+
+    @property
+    def keys(self) -> list[str]:
+        return list(S3ObjectStore(self.bucket).list_keys(""))
+
+    def retained(self, build_id: str) -> str | None:
+        return CloudFrontKeyValueStore(self.arn).read(f"build/{build_id}").values[f"build/{build_id}"]
+
+    def properties(self, build_id: str, **values: str) -> dict[str, str]:
+        return {
+            "ServiceToken": "arn:aws:lambda:us-east-1:111122223333:function:publish",
+            "Site": "shop",
+            "BuildId": build_id,
+            "Bucket": self.bucket,
+            "KeyValueStoreArn": self.arn,
+            "Rules": json.dumps(ClassificationRules.default().to_json()),
+            "Mode": "spa",
+            **values,
+        }
+
+
+@pytest.fixture
+def site(request: pytest.FixtureRequest) -> Site:
+    name = f"site-{abs(hash(request.node.name)) % 10**10}"
+    client("s3").create_bucket(Bucket=name)
+    arn = client("cloudfront").create_key_value_store(Name=name)["KeyValueStore"]["ARN"]
+    return Site(name, arn)
+
+
+@pytest.fixture
+def asset(site: Site) -> Callable[..., dict[str, str]]:
+    """Uploads a zip as the CDK does, and gives the properties that name it."""
+
+    def upload(files: dict[str, bytes]) -> dict[str, str]:
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+            for path, data in files.items():
+                archive.writestr(path, data)
+        bucket = f"{site.bucket}-assets"
+        client("s3").create_bucket(Bucket=bucket)
+        client("s3").put_object(Bucket=bucket, Key="asset.zip", Body=packed.getvalue())
+        return {"SourceBucket": bucket, "SourceKey": "asset.zip"}
+
+    return upload
+
+
+BUILD = {"index.html": b"<p>", "assets/index-B3x9aZ0q.js": b"x" * 2_000_000, "favicon.ico": b"i"}
+
+
+def test_an_asset_becomes_a_build(site: Site, asset: Any, formation: Any, context: Any) -> None:
+    handler(formation.event(ResourceProperties=site.properties("one", **asset(BUILD))), context())
+    assert formation.answer["Status"] == "SUCCESS", formation.answer
+    assert formation.answer["PhysicalResourceId"] == "build-shop-one"
+    assert formation.answer["Data"] == {"BuildId": "one", "ManifestKey": "manifests/one.json"}
+    assert site.keys == [
+        "builds/one/favicon.ico",
+        "builds/one/index.html",
+        "claims/one.json",
+        "manifests/one.json",
+        "shared/assets/index-B3x9aZ0q.js",
+    ]
+    assert json.loads(site.retained("one") or "") == {"format": 1}
+
+
+def test_the_next_build_and_the_delete_of_the_former_keep_both(
+    site: Site, asset: Any, formation: Any, context: Any
+) -> None:
+    source = asset(BUILD)
+    first = site.properties("one", **source)
+    handler(formation.event(ResourceProperties=first), context())
+    second = site.properties("two", **source)
+    update = formation.event(
+        "Update", ResourceProperties=second, OldResourceProperties=first, PhysicalResourceId="build-shop-one"
+    )
+    handler(update, context())
+    after_update = site.keys
+    handler(formation.event("Delete", ResourceProperties=first, PhysicalResourceId="build-shop-one"), context())
+    assert [answer["Status"] for answer in formation.answers] == ["SUCCESS"] * 3
+    assert [answer["PhysicalResourceId"] for answer in formation.answers] == [
+        "build-shop-one",
+        "build-shop-two",
+        "build-shop-one",
+    ]
+    assert site.keys == after_update
+    assert {"manifests/one.json", "manifests/two.json"} <= set(after_update)
+    assert site.retained("one")
+    assert site.retained("two")
+
+
+def test_without_an_asset_the_build_must_exist(site: Site, asset: Any, formation: Any, context: Any) -> None:
+    handler(formation.event(ResourceProperties=site.properties("one")), context())
+    assert formation.answers[-1]["Status"] == "FAILED"
+    assert "build 'one' is not in s3://" in formation.answers[-1]["Reason"]
+    assert "bluegreen publish" in formation.answers[-1]["Reason"]
+    assert site.retained("one") is None
+
+    handler(formation.event(ResourceProperties=site.properties("one", **asset(BUILD))), context())
+    handler(formation.event(ResourceProperties=site.properties("one")), context())
+    assert [answer["Status"] for answer in formation.answers] == ["FAILED", "SUCCESS", "SUCCESS"]
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"BuildId": "../up"}, "build id '../up' is not acceptable"),
+        ({"Mode": "SPA"}, "mode 'SPA' is unknown"),
+        ({"Rules": "no json"}, "property Rules"),
+        ({"Rules": "[]"}, "rules"),
+        ({"Bucket": ""}, "property Bucket"),
+        ({"SourceKey": "missing.zip"}, "missing.zip does not exist"),
+    ],
+)
+def test_bad_properties_fail_with_the_reason(
+    site: Site, asset: Any, formation: Any, context: Any, change: dict[str, str], reason: str
+) -> None:
+    handler(formation.event(ResourceProperties={**site.properties("one", **asset(BUILD)), **change}), context())
+    assert formation.answer["Status"] == "FAILED"
+    assert reason in formation.answer["Reason"]
+    assert site.keys == []
+
+
+def test_an_asset_that_is_no_build(site: Site, asset: Any, formation: Any, context: Any) -> None:
+    handler(formation.event(ResourceProperties=site.properties("one", **asset({"a.txt": b""}))), context())
+    assert "has no document" in formation.answer["Reason"]
+    assert "asset s3://" in formation.answer["Reason"]
+    assert site.keys == []
+
+
+def test_an_asset_larger_than_the_disk(
+    site: Site, asset: Any, formation: Any, context: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = asset(BUILD)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10, 10, 0))  # type: ignore[attr-defined]
+    handler(formation.event(ResourceProperties=site.properties("one", **source)), context())
+    assert "ephemeral storage" in formation.answer["Reason"]
+    assert site.keys == []
