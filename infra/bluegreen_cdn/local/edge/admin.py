@@ -55,6 +55,7 @@ def edge_status(edge: Edge) -> dict[str, Any]:
         "functions": {arn: each.etag for arn, each in loaded.functions.items()} if loaded else {},
         "lambdas": {arn: {"starts": worker.starts} for arn, worker in loaded.lambdas.items()} if loaded else {},
         "origin_faults": edge.origin_faults,
+        "requests": sum(location.counts["requests"] for location in edge.locations.values()),
         "locations": {name: location.status(now) for name, location in edge.locations.items()},
     }
 

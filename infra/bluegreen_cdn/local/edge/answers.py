@@ -8,11 +8,11 @@ import time
 
 from bluegreen_cdn.local.edge.cache import Entry
 from bluegreen_cdn.local.edge.cache_key import CacheKey, cache_key, normalized_accept_encoding, origin_request
-from bluegreen_cdn.local.edge.config import CachePolicy, OriginRequestPolicy
 from bluegreen_cdn.local.edge.delivery import compressed
 from bluegreen_cdn.local.edge.freshness import ERROR_TTL_SECONDS, error_lifetime, lifetime, parse_cache_control
 from bluegreen_cdn.local.edge.messages import Request, Response
 from bluegreen_cdn.local.edge.origins import EdgeError, Origins
+from bluegreen_cdn.local.edge.policies import CachePolicy, OriginRequestPolicy
 from bluegreen_cdn.local.edge.visit import Target, Trace, Visit
 
 NO_CACHING = CachePolicy(min_ttl=0, default_ttl=0, max_ttl=0)

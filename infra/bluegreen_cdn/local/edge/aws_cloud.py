@@ -6,7 +6,7 @@ import base64
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,26 +14,24 @@ from urllib.parse import urlsplit
 import urllib3
 
 from bluegreen_cdn.aws.session import client, translate_errors
-from bluegreen_cdn.errors import AccessDenied, CloudError, NotFound
+from bluegreen_cdn.errors import CloudError, NotFound
+from bluegreen_cdn.local.edge.aws_origins import LOOPBACK, fetch, get_object
 from bluegreen_cdn.local.edge.cloud import (
     CloudUnavailable,
     DistributionRecord,
     FunctionRecord,
+    FunctionUrlRecord,
     Invalidation,
     LambdaRecord,
-    OriginUnreachable,
     StoreSnapshot,
 )
 from bluegreen_cdn.local.edge.config import Origin, items
-from bluegreen_cdn.local.edge.messages import Headers, Request, Response, format_cookies
+from bluegreen_cdn.local.edge.messages import Request, Response
 
 CONNECTIONS = 16
 CONNECT_TIMEOUT_SECONDS = 3.0
 READ_TIMEOUT_SECONDS = 30.0
 STORE_PAGE = 50
-AWS_DOMAINS = (".amazonaws.com", ".on.aws")
-_LOOPBACK = ("localhost", "127.0.0.1")
-_CONDITIONS = {"if-none-match": "IfNoneMatch"}
 _KEY_VALUE_STORE = "cloudfront-keyvaluestore"
 
 
@@ -137,7 +135,7 @@ class AwsCloud:
     def _reachable(self, url: str) -> str:
         """A local cloud may name itself by another name than the one it was reached by."""
         found = urlsplit(url)
-        return found._replace(netloc=urlsplit(self._endpoint).netloc).geturl() if found.hostname in _LOOPBACK else url
+        return found._replace(netloc=urlsplit(self._endpoint).netloc).geturl() if found.hostname in LOOPBACK else url
 
     def store_etag(self, arn: str) -> str:
         """See `CloudView`."""
@@ -180,74 +178,32 @@ class AwsCloud:
 
     def get_object(self, bucket: str, region: str, key: str, request: Request) -> Response:
         """See `CloudView`."""
-        s3 = self._client("s3", region)
-        conditions = {_CONDITIONS[name]: request.headers[name][0] for name in _CONDITIONS if name in request.headers}
-        operation: Callable[..., Any] = s3.head_object if request.method == "HEAD" else s3.get_object
+        return get_object(self._client("s3", region), bucket, key, request)
+
+    def function_url(self, domain_name: str) -> FunctionUrlRecord | None:
+        """See `CloudView`. No API leads from the URL to its function, so all are looked through."""
+        functions = self._client("lambda", domain_name.split(".")[2])
+        with _available("lambda", "ListFunctionUrlConfigs", domain_name):
+            pages = functions.get_paginator("list_functions").paginate()
+            for name in [each["FunctionName"] for page in pages for each in page["Functions"]]:
+                for url in functions.list_function_url_configs(FunctionName=name)["FunctionUrlConfigs"]:
+                    if urlsplit(url["FunctionUrl"]).hostname == domain_name:
+                        policy = self._function_policy(functions, name)
+                        return FunctionUrlRecord(
+                            function_arn=url["FunctionArn"], auth_type=url["AuthType"], policy=policy
+                        )
+        return None
+
+    def _function_policy(self, functions: Any, name: str) -> Mapping[str, Any] | None:
         try:
-            with translate_errors("s3", "GetObject", key):
-                answer = operation(Bucket=bucket, Key=key, **conditions)
-                body = b"" if request.method == "HEAD" else answer["Body"].read()
-        except CloudError as error:
-            return _s3_error(error)
-        metadata = answer["ResponseMetadata"]
-        headers = {name.lower(): [value] for name, value in metadata["HTTPHeaders"].items()}
-        return Response(int(metadata["HTTPStatusCode"]), headers, body)
+            with translate_errors("lambda", "GetPolicy", name):
+                return dict(json.loads(functions.get_policy(FunctionName=name)["Policy"]))
+        except NotFound:
+            return None
 
     def fetch(self, origin: Origin, request: Request, query: str) -> Response:
         """See `CloudView`. AWS's own domains are asked at the endpoint; else only this machine is."""
-        if origin.domain_name.endswith(AWS_DOMAINS):
-            base = self._endpoint
-        elif origin.domain_name in _LOOPBACK:
-            base = f"http://{origin.domain_name}:{origin.http_port}"
-        else:
-            raise OriginUnreachable(
-                f"origin {origin.domain_name!r} is on the internet; the simulator stays on this machine"
-            )
-        headers = urllib3.HTTPHeaderDict()
-        for name, values in request.headers.items():
-            for value in values:
-                headers.add(name, value)
-        if "host" not in request.headers:
-            headers["host"] = origin.domain_name
-        if request.cookies:
-            headers["cookie"] = format_cookies(request.cookies)
-        url = f"{base}{request.uri}" + (f"?{query}" if query else "")
-        try:
-            answer = self._http.request(
-                request.method,
-                url,
-                headers=headers,
-                body=request.body or None,
-                redirect=False,
-                retries=False,
-                decode_content=False,
-            )
-        except urllib3.exceptions.HTTPError as error:
-            raise OriginUnreachable(f"origin {origin.domain_name!r}: {error}") from error
-        found: dict[str, list[str]] = {}
-        for name, value in answer.headers.iteritems():
-            found.setdefault(name.lower(), []).append(value)
-        return Response(answer.status, found, answer.data)
-
-
-def _s3_error(error: CloudError) -> Response:
-    """S3's error as an answer; what is none of S3's errors is no answer.
-
-    Raises:
-        OriginUnreachable: when S3 did not answer.
-    """
-    if error.code == "304":
-        return Response(304)
-    if isinstance(error, NotFound):
-        status = 404
-    elif isinstance(error, AccessDenied):
-        status = 403
-    elif error.code and not error.code.endswith("Error"):
-        status = int(error.code) if error.code.isdigit() else 503
-    else:
-        raise OriginUnreachable(str(error)) from error
-    headers: Headers = {"content-type": ["application/xml"], "server": ["AmazonS3"]}
-    return Response(status, headers, f"<Error><Code>{error.code}</Code></Error>".encode())
+        return fetch(self._http, self._endpoint, origin, request, query)
 
 
 def _name(arn: str) -> str:

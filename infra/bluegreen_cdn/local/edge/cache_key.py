@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bluegreen_cdn.local.edge.config import CachePolicy, OriginRequestPolicy, Selection
 from bluegreen_cdn.local.edge.messages import Headers, Request
+from bluegreen_cdn.local.edge.policies import CachePolicy, OriginRequestPolicy, Selection
 
 CacheKey = tuple[object, ...]
 _ALWAYS_FORWARDED = ("range", "if-range", "if-match", "if-unmodified-since")

@@ -51,6 +51,15 @@ class LambdaRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FunctionUrlRecord:
+    """What guards a Lambda function URL."""
+
+    function_arn: str
+    auth_type: str
+    policy: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class StoreSnapshot:
     """All keys of a KeyValueStore at one moment."""
 
@@ -107,6 +116,9 @@ class CloudView(Protocol):
 
     def get_object(self, bucket: str, region: str, key: str, request: Request) -> Response:
         """S3's answer to a GET or HEAD of a key; raises `OriginUnreachable`."""
+
+    def function_url(self, domain_name: str) -> FunctionUrlRecord | None:
+        """What guards the function URL of a domain name; None where no function has it."""
 
     def fetch(self, origin: Origin, request: Request, query: str) -> Response:
         """An HTTP origin's answer; raises `OriginUnreachable`."""

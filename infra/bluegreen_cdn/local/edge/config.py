@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from bluegreen_cdn.errors import LocalCloudError
 
@@ -94,64 +94,6 @@ class Distribution:
         return {arn for behavior in self.behaviors for arn in behavior.lambdas.values()}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Selection:
-    """Some of the headers, cookies or query strings of a request."""
-
-    kind: Literal["none", "some", "all", "all_except"] = "none"
-    names: frozenset[str] = frozenset()
-
-    def takes(self, name: str) -> bool:
-        """Whether one name is selected."""
-        if self.kind == "some":
-            return name in self.names
-        if self.kind == "all_except":
-            return name not in self.names
-        return self.kind == "all"
-
-
-NOTHING = Selection()
-
-
-@dataclass(frozen=True, kw_only=True)
-class CachePolicy:
-    """What distinguishes cached answers, and for how long they live (seconds)."""
-
-    min_ttl: float = 0
-    default_ttl: float = 86_400
-    max_ttl: float = 31_536_000
-    headers: Selection = NOTHING
-    cookies: Selection = NOTHING
-    query: Selection = NOTHING
-    gzip: bool = False
-    brotli: bool = False
-
-    @property
-    def caches(self) -> bool:
-        """False for policies like CachingDisabled."""
-        return self.max_ttl > 0
-
-
-@dataclass(frozen=True, kw_only=True)
-class OriginRequestPolicy:
-    """What the origin is sent besides the cache key."""
-
-    headers: Selection = NOTHING
-    cookies: Selection = NOTHING
-    query: Selection = NOTHING
-
-
-@dataclass(frozen=True, kw_only=True)
-class ResponseHeadersPolicy:
-    """Headers added to, and removed from, every answer of a behaviour: (name, value, override)."""
-
-    set_headers: tuple[tuple[str, str, bool], ...] = ()
-    remove: frozenset[str] = frozenset()
-    cors_origins: tuple[str, ...] = ()
-    cors_headers: tuple[tuple[str, str], ...] = ()
-    cors_override: bool = False
-
-
 def items(raw: Raw | None, *path: str) -> list[Any]:
     """The `Items` of a nested member of an API answer; absent members are empty."""
     value: Any = raw or {}
@@ -170,6 +112,9 @@ def read_distribution(*, id: str, arn: str, domain_name: str, config: Raw) -> Di
     """
     origins = {origin.id: origin for origin in map(_origin, items(config, "Origins"))}
     groups = {group.id: group for group in map(_origin_group, items(config, "OriginGroups"))}
+    restricted = ((config.get("Restrictions") or {}).get("GeoRestriction") or {}).get("RestrictionType", "none")
+    if restricted != "none":
+        raise LocalCloudError(f"the distribution restricts countries ({restricted}), which the simulator cannot honour")
     behaviors = [_behavior(raw) for raw in items(config, "CacheBehaviors")]
     behaviors.append(_behavior({"PathPattern": "*", **config["DefaultCacheBehavior"]}))
     for behavior in behaviors:
@@ -228,8 +173,7 @@ def _origin_group(raw: Raw) -> OriginGroup:
 
 def _behavior(raw: Raw) -> Behavior:
     pattern = raw["PathPattern"]
-    if raw.get("ForwardedValues"):
-        raise LocalCloudError(f"behaviour {pattern!r} uses ForwardedValues; give it a cache policy")
+    _check_honoured(pattern, raw)
     functions = {item["EventType"]: item["FunctionARN"] for item in items(raw, "FunctionAssociations")}
     lambdas = {item["EventType"]: item["LambdaFunctionARN"] for item in items(raw, "LambdaFunctionAssociations")}
     _check_events(pattern, "CloudFront Function", functions, FUNCTION_EVENTS)
@@ -253,6 +197,19 @@ def _behavior(raw: Raw) -> Behavior:
         origin_request_policy=raw.get("OriginRequestPolicyId") or None,
         response_headers_policy=raw.get("ResponseHeadersPolicyId") or None,
     )
+
+
+def _check_honoured(pattern: str, raw: Raw) -> None:
+    if raw.get("ForwardedValues"):
+        raise LocalCloudError(f"behaviour {pattern!r} uses ForwardedValues; give it a cache policy")
+    for name in ("TrustedSigners", "TrustedKeyGroups"):
+        if (raw.get(name) or {}).get("Enabled"):
+            raise LocalCloudError(f"behaviour {pattern!r} has {name}, which the edge simulator cannot honour")
+    for name in ("SmoothStreaming", "FieldLevelEncryptionId"):
+        if raw.get(name):
+            raise LocalCloudError(f"behaviour {pattern!r} has {name}, which the edge simulator cannot honour")
+    if any(item.get("IncludeBody") for item in items(raw, "LambdaFunctionAssociations")):
+        raise LocalCloudError(f"behaviour {pattern!r} includes bodies in Lambda@Edge events, which is not simulated")
 
 
 def _check_events(pattern: str, kind: str, events: Iterable[str], allowed: tuple[str, ...]) -> None:

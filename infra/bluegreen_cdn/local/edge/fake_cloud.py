@@ -11,6 +11,7 @@ from bluegreen_cdn.local.edge.cloud import (
     CloudUnavailable,
     DistributionRecord,
     FunctionRecord,
+    FunctionUrlRecord,
     Invalidation,
     LambdaRecord,
     OriginUnreachable,
@@ -44,6 +45,7 @@ class FakeCloud:
     policies: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     objects: dict[tuple[str, str], tuple[Mapping[str, str], bytes]] = field(default_factory=dict)
     sites: dict[str, Callable[[Request], Response]] = field(default_factory=dict)
+    function_urls: dict[str, FunctionUrlRecord] = field(default_factory=dict)
     unreachable: set[str] = field(default_factory=set)
     asked: list[tuple[str, str]] = field(default_factory=list)
 
@@ -114,6 +116,10 @@ class FakeCloud:
         if request.header("if-none-match") == headers["etag"][0]:
             return Response(304, headers)
         return Response(200, headers, b"" if request.method == "HEAD" else body)
+
+    def function_url(self, domain_name: str) -> FunctionUrlRecord | None:
+        """See `CloudView`."""
+        return self.function_urls.get(domain_name)
 
     def fetch(self, origin: Origin, request: Request, query: str) -> Response:
         """See `CloudView`."""

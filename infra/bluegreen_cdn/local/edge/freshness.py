@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
-from bluegreen_cdn.local.edge.config import CachePolicy, CustomError
+from bluegreen_cdn.local.edge.config import CustomError
 from bluegreen_cdn.local.edge.messages import Headers
+from bluegreen_cdn.local.edge.policies import CachePolicy
 
 ERROR_TTL_SECONDS = 10.0
 """CloudFront's error caching minimum where the distribution sets none."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import traceback
 
 from aiohttp import web
 from multidict import CIMultiDict
@@ -11,6 +12,7 @@ from bluegreen_cdn.local.edge.access_log import AccessLog
 from bluegreen_cdn.local.edge.messages import Headers, Request, Response, format_query, parse_cookies, parse_query
 from bluegreen_cdn.local.edge.pipeline import Pipeline
 from bluegreen_cdn.local.edge.state import Edge, Location
+from bluegreen_cdn.local.edge.visit import Trace
 
 LOCATION_HEADER = "x-bluegreen-sim-location"
 VIEWER_IP_HEADER = "x-bluegreen-sim-viewer-ip"
@@ -34,7 +36,7 @@ class Front:
         started = time.time()
         request = await read_request(incoming)
         location = self._edge.locate(incoming.headers.get(LOCATION_HEADER), request.client_ip)
-        response, trace = await self._pipeline.handle(location, request)
+        response, trace = await self._answered(location, request)
         self._log.write(
             {
                 "time": round(started, 3),
@@ -56,7 +58,16 @@ class Front:
                 **({"function_log": trace.function_log} if trace.function_log else {}),
             }
         )
-        return write_response(response, request, location)
+        return write_response(response)
+
+    async def _answered(self, location: Location, request: Request) -> tuple[Response, Trace]:
+        try:
+            return await self._pipeline.handle(location, request)
+        except Exception as error:
+            # A fault of the simulator must not look like one of the site: no status of CloudFront's own.
+            traceback.print_exc()
+            trace = Trace("simulator-fault", result="SimulatorFault", problem=f"{type(error).__name__}: {error}")
+            return Response(500, {"content-type": ["text/plain"]}, f"edge simulator: {error}\n".encode()), trace
 
 
 async def read_request(incoming: web.BaseRequest) -> Request:
@@ -75,16 +86,15 @@ async def read_request(incoming: web.BaseRequest) -> Request:
     return Request(incoming.method, path, parse_query(query), headers, cookies, body, client_ip)
 
 
-def write_response(response: Response, request: Request, location: Location) -> web.Response:
+def write_response(response: Response) -> web.Response:
     """The answer as it goes over the wire."""
     headers: CIMultiDict[str] = CIMultiDict()
     for name, values in response.headers.items():
         if name not in _HOP_BY_HOP and name != "content-length":
             for value in values:
                 headers.add(name, value)
+    headers.setdefault("server", "CloudFront")
     if response.status in _BODYLESS:
         return web.Response(status=response.status, headers=headers)
-    if request.method == "HEAD":
-        # aiohttp sends no body for HEAD and takes the length from the body it was given
-        return web.Response(status=response.status, headers=headers, body=response.body)
+    # For HEAD aiohttp sends no body, and takes the length from the one it was given.
     return web.Response(status=response.status, headers=headers, body=response.body)

@@ -47,6 +47,7 @@ class LambdaWorker:
         self._timeout = min(record.timeout_seconds, ORIGIN_TIMEOUT_MAXIMUM_SECONDS)
         self._folder = folder / hashlib.sha256(record.package).hexdigest()[:16]
         self._lock = asyncio.Lock()
+        self._retired = False
         self._process: asyncio.subprocess.Process | None = None
 
     async def invoke(self, event: Mapping[str, Any]) -> Any:
@@ -70,6 +71,8 @@ class LambdaWorker:
             if not line:
                 await self._stop()
                 raise LambdaFailed("the process ended without an answer; its own words are in the simulator's log")
+            if self._retired:
+                await self._stop()
         answer = json.loads(line)
         if "error" in answer:
             print(answer.get("trace", ""), file=sys.stderr, flush=True)
@@ -77,7 +80,8 @@ class LambdaWorker:
         return answer["value"]
 
     async def close(self) -> None:
-        """End the process."""
+        """End the process, and any that a request which is still under way may need."""
+        self._retired = True
         async with self._lock:
             await self._stop()
 

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import unquote
 
 from bluegreen_cdn.local.edge import lambda_events
-from bluegreen_cdn.local.edge.access import allows
-from bluegreen_cdn.local.edge.cloud import CloudUnavailable, CloudView, OriginUnreachable
+from bluegreen_cdn.local.edge.cloud import CloudView, OriginUnreachable
 from bluegreen_cdn.local.edge.config import Origin, OriginGroup
 from bluegreen_cdn.local.edge.functions.events import InvalidResult
+from bluegreen_cdn.local.edge.gates import Gates
 from bluegreen_cdn.local.edge.lambda_edge import LambdaFailed
 from bluegreen_cdn.local.edge.messages import Request, Response, format_query
 from bluegreen_cdn.local.edge.state import Edge, Loaded, Location
 from bluegreen_cdn.local.edge.visit import Target, Visit
 
 FAILOVER_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-POLICY_CACHE_SECONDS = 2.0
 _DROPPED = frozenset(
     [
         "connection",
@@ -67,7 +64,7 @@ class Origins:
         self._cloud = cloud
         self._edge = edge
         self._executor = executor
-        self._policies: dict[str, tuple[float, Mapping[str, Any] | None]] = {}
+        self._gates = Gates(cloud)
 
     async def ask(self, visit: Visit, request: Request, target: Target) -> OriginAnswer:
         """Ask an origin, and the second of a group when the first fails.
@@ -152,15 +149,16 @@ class Origins:
         request.headers["x-amz-cf-id"] = ["simulated"]
         request.headers.setdefault("x-forwarded-for", []).append(request.client_ip)
         loop = asyncio.get_running_loop()
-        if origin.bucket is None:
-            changed = replace_uri(request, origin.path + request.uri)
-            response = await loop.run_in_executor(
-                self._executor, self._cloud.fetch, origin, changed, format_query(request.query)
-            )
-        else:
-            response = await loop.run_in_executor(self._executor, self._from_bucket, visit.loaded, request, origin)
+        answer = self._from_server if origin.bucket is None else self._from_bucket
+        response = await loop.run_in_executor(self._executor, answer, visit.loaded, request, origin)
         kept = {name: values for name, values in response.headers.items() if name not in _DROPPED}
         return Response(response.status, kept, response.body)
+
+    def _from_server(self, loaded: Loaded, request: Request, origin: Origin) -> Response:
+        if not self._gates.may_invoke(origin, loaded.distribution.arn):
+            return Response(403, {"content-type": ["application/json"]}, b'{"Message":"Forbidden"}')
+        sent = replace_uri(request, origin.path + request.uri)
+        return self._cloud.fetch(origin, sent, format_query(request.query))
 
     def _from_bucket(self, loaded: Loaded, request: Request, origin: Origin) -> Response:
         assert origin.bucket is not None  # noqa: S101
@@ -168,32 +166,13 @@ class Origins:
         if request.method not in ("GET", "HEAD"):
             return Response(405, {"content-type": ["application/xml"]}, _xml("MethodNotAllowed"))
         key = unquote(origin.path + request.uri).removeprefix("/")
-        policy = self._policy(origin.bucket, origin.region)
-        arn = f"arn:aws:s3:::{origin.bucket}"
-        distribution_arn = loaded.distribution.arn
-
-        def may(action: str, resource: str) -> bool:
-            return allows(policy, action=action, resource=resource, origin=origin, distribution_arn=distribution_arn)
-
         denied = Response(403, {"content-type": ["application/xml"], "server": ["AmazonS3"]}, _xml("AccessDenied"))
-        if not key or not may("s3:GetObject", f"{arn}/{key}"):
+        if not key or not self._gates.may_read(origin, key, loaded.distribution.arn):
             return denied
         response = self._cloud.get_object(origin.bucket, origin.region, key, request)
-        if response.status == 404 and not may("s3:ListBucket", arn):
-            return denied
+        if response.status == 404 and not self._gates.may_list(origin, loaded.distribution.arn):
+            return denied  # S3 does not tell strangers what is missing
         return response
-
-    def _policy(self, bucket: str, region: str) -> Mapping[str, Any] | None:
-        known = self._policies.get(bucket)
-        now = time.monotonic()
-        if known is not None and now - known[0] < POLICY_CACHE_SECONDS:
-            return known[1]
-        try:
-            policy = self._cloud.bucket_policy(bucket, region)
-        except CloudUnavailable as error:
-            raise OriginUnreachable(str(error)) from None
-        self._policies[bucket] = (now, policy)
-        return policy
 
 
 def replace_uri(request: Request, uri: str) -> Request:

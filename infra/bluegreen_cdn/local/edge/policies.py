@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
-from bluegreen_cdn.local.edge.config import (
-    CachePolicy,
-    OriginRequestPolicy,
-    ResponseHeadersPolicy,
-    Selection,
-    items,
-)
+from bluegreen_cdn.local.edge.config import Raw, items
 
-Raw = Mapping[str, Any]
 _KINDS: dict[str, Literal["none", "some", "all", "all_except"]] = {
     "none": "none",
     "whitelist": "some",
@@ -22,6 +15,64 @@ _KINDS: dict[str, Literal["none", "some", "all", "all_except"]] = {
     "allviewerandwhitelistcloudfront": "all",
     "allexcept": "all_except",
 }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """Some of the headers, cookies or query strings of a request."""
+
+    kind: Literal["none", "some", "all", "all_except"] = "none"
+    names: frozenset[str] = frozenset()
+
+    def takes(self, name: str) -> bool:
+        """Whether one name is selected."""
+        if self.kind == "some":
+            return name in self.names
+        if self.kind == "all_except":
+            return name not in self.names
+        return self.kind == "all"
+
+
+NOTHING = Selection()
+
+
+@dataclass(frozen=True, kw_only=True)
+class CachePolicy:
+    """What distinguishes cached answers, and for how long they live (seconds)."""
+
+    min_ttl: float = 0
+    default_ttl: float = 86_400
+    max_ttl: float = 31_536_000
+    headers: Selection = NOTHING
+    cookies: Selection = NOTHING
+    query: Selection = NOTHING
+    gzip: bool = False
+    brotli: bool = False
+
+    @property
+    def caches(self) -> bool:
+        """False for policies like CachingDisabled."""
+        return self.max_ttl > 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class OriginRequestPolicy:
+    """What the origin is sent besides the cache key."""
+
+    headers: Selection = NOTHING
+    cookies: Selection = NOTHING
+    query: Selection = NOTHING
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResponseHeadersPolicy:
+    """Headers added to, and removed from, every answer of a behaviour: (name, value, override)."""
+
+    set_headers: tuple[tuple[str, str, bool], ...] = ()
+    remove: frozenset[str] = frozenset()
+    cors_origins: tuple[str, ...] = ()
+    cors_headers: tuple[tuple[str, str], ...] = ()
+    cors_override: bool = False
 
 
 def _selection(raw: Raw | None, behavior_key: str, names_key: str, *, lower: bool = False) -> Selection:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bluegreen_cdn.local.edge.config import ResponseHeadersPolicy
 from bluegreen_cdn.local.edge.messages import Request, Response
+from bluegreen_cdn.local.edge.policies import ResponseHeadersPolicy
 
 
 def apply_policy(response: Response, policy: ResponseHeadersPolicy, request: Request) -> None:

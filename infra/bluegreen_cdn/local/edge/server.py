@@ -145,7 +145,11 @@ def main(arguments: list[str] | None = None) -> int:
     )
     from bluegreen_cdn.local.edge.aws_cloud import AwsCloud
 
-    asyncio.run(serve(AwsCloud(), options))
+    try:
+        asyncio.run(serve(AwsCloud(), options))
+    except OSError as error:
+        print(f"the edge simulator cannot start: {error.strerror or error}", file=sys.stderr, flush=True)
+        return 1
     return 0
 
 

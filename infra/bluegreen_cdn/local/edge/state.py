@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bluegreen_cdn.local.edge.cache import Cache
-from bluegreen_cdn.local.edge.config import CachePolicy, Distribution, OriginRequestPolicy, ResponseHeadersPolicy
+from bluegreen_cdn.local.edge.config import Distribution
 from bluegreen_cdn.local.edge.functions.engine import Function
 from bluegreen_cdn.local.edge.lambda_edge import LambdaWorker
+from bluegreen_cdn.local.edge.policies import CachePolicy, OriginRequestPolicy, ResponseHeadersPolicy
 from bluegreen_cdn.local.edge.stores import LocatedStore
 
 DEFAULT_LOCATIONS = ("us-east-1", "eu-west-1", "ap-northeast-1")
