@@ -21,7 +21,7 @@ _SECRET_BYTES = 32
 @custom_resource
 def handler(request: ResourceRequest) -> ResourceAnswer:
     """Entry point."""
-    holdout = request.text("HoldoutBasisPoints")
+    holdout = str(request.properties.get("HoldoutBasisPoints", ""))
     if not holdout.isdecimal():
         raise InvalidInput(f"property HoldoutBasisPoints is {holdout!r}; it must be a whole number of basis points")
     arn = request.text("KeyValueStoreArn")
