@@ -78,25 +78,24 @@ def _weight(release: dict[str, Any], index: int, scale: Scale) -> Iterator[str]:
 
 
 def _observed(data: dict[str, Any], release: dict[str, Any], index: int, scale: Scale) -> Iterator[str]:
-    """One dot per few seconds: what visitors who came without a cookie got, its size by how many they were."""
+    """One dot per few seconds of equal weight: what visitors who came without a cookie got, its size by their number."""
     marks = release["weights"]
-    if not marks:
-        return
-    start, end = marks[0]["at"], release["ended"] if release["ended"] is not None else scale.end
-    rows = [row for row in data["timeline"] if start <= row["at"] < end]
-    for i in range(0, len(rows), SHARE_BUCKET):
-        group = rows[i : i + SHARE_BUCKET]
-        total = sum(sum(row["first_visits"].values()) for row in group)
-        seen = sum(row["first_visits"].get(release["build_id"], 0) for row in group)
-        if not total:
-            continue
-        share, middle = 100 * seen / total, (group[0]["at"] + group[-1]["at"] + 1) / 2
-        radius = round(min(6.5, 2.5 + total**0.5 / 3), 1)
-        title = f"{seen} of {total} new visitors saw the {escape(release['name'])} ({share:.0f} %)"
-        yield (
-            f'<circle class="seen b{index}" cx="{scale.x(middle)}" cy="{_share_y(share)}" r="{radius}">'
-            f"<title>{title}</title></circle>"
-        )
+    end = release["ended"] if release["ended"] is not None else scale.end
+    for mark, until in zip(marks, [later["at"] for later in marks[1:]] + [end], strict=True):
+        rows = [row for row in data["timeline"] if mark["at"] <= row["at"] and row["at"] + 1 <= until]
+        for i in range(0, len(rows), SHARE_BUCKET):
+            group = rows[i : i + SHARE_BUCKET]
+            total = sum(sum(row["first_visits"].values()) for row in group)
+            seen = sum(row["first_visits"].get(release["build_id"], 0) for row in group)
+            if not total:
+                continue
+            share, middle = 100 * seen / total, (group[0]["at"] + group[-1]["at"] + 1) / 2
+            radius = round(min(6.5, 2.5 + total**0.5 / 3), 1)
+            title = f"{seen} of {total} new visitors saw the {escape(release['name'])} ({share:.0f} %)"
+            yield (
+                f'<circle class="seen b{index}" cx="{scale.x(middle)}" cy="{_share_y(share)}" r="{radius}">'
+                f"<title>{title}</title></circle>"
+            )
 
 
 def _loads(data: dict[str, Any], scale: Scale) -> Iterator[str]:

@@ -1,6 +1,7 @@
 // HTTP as a browser tab does it, to loopback only: connections kept alive, redirects, cookies, compressed bodies, and a
 // cache that honours Cache-Control and ETag. Every request that goes out is written down.
 
+import { createHash } from "node:crypto";
 import http from "node:http";
 import { promisify } from "node:util";
 import zlib from "node:zlib";
@@ -126,6 +127,8 @@ export class Transport {
         contentType: answer.headers["content-type"] ?? null,
         cache: answer.headers["x-cache"] ?? null,
         bytes: answer.bytes,
+        sha256: digestOf(answer),
+        at: Date.now() / 1000,
         ms: Math.round((finished - started) * 10) / 10,
       });
       return { url: url.href, ...answer, started, finished, fromCache: false };
@@ -136,6 +139,9 @@ export class Transport {
     }
   }
 }
+
+/** SHA-256 of the decoded body; null where there is none, as with "not modified". */
+export const digestOf = ({ status, body }) => (status === 304 || !body ? null : createHash("sha256").update(body).digest("hex"));
 
 function exchange(url, method, headers, body, signal) {
   return new Promise((resolve, reject) => {
