@@ -5,6 +5,7 @@ import pytest
 from bluegreen_cdn import defaults
 from bluegreen_cdn.domain.control import ControlState, Latch, OutcomeKind
 from bluegreen_cdn.domain.observation import DeploymentStatus
+from bluegreen_cdn.errors import CloudError
 from bluegreen_cdn.handlers import after_allow_traffic, before_allow_traffic, sync
 
 
@@ -211,3 +212,20 @@ def test_a_bake_that_cannot_be_noted_fails_the_release(plane: Any) -> None:
     plane.releases.shift(10_000)
     assert after_allow_traffic.run(plane.cloud(), release.id, "e") == {"answered": True}
     assert plane.releases.answers == {(release.id, "e"): False}
+
+
+def test_a_bake_that_is_noted_is_left_to_the_next_sync_when_this_one_fails(plane: Any) -> None:
+    release = plane.releases.begin("b2")
+    plane.releases.shift(10_000)
+    looks = iter([(), (), None])
+
+    def on() -> tuple[Any, ...]:
+        found = next(looks)
+        if found is None:
+            raise CloudError("cloudwatch DescribeAlarms failed")
+        return found
+
+    plane.alarms.on = on
+    assert after_allow_traffic.run(plane.cloud(), release.id, "e") == {"answered": False}
+    assert plane.control.hook.execution == "e"
+    assert plane.releases.answers == {}

@@ -42,8 +42,19 @@ def run(here: Cloud, deployment_id: str, execution: str) -> dict[str, object]:
         here.releases.answer_hook(deployment_id, execution, succeeded=False)
         return {"answered": True}
     log("bake began", deployment=deployment_id, build=release.target, until=until)
-    sync_once(here)  # answers at once what needs no waiting: a bake of no length, or a build already taken out
-    return {"answered": (deployment_id, execution) not in _waiting(here)}
+    return {"answered": _answer_what_needs_no_waiting(here, execution)}
+
+
+def _answer_what_needs_no_waiting(here: Cloud, execution: str) -> bool:
+    """Let the sync have a look at once: a bake of no length, or a build already taken out."""
+    try:
+        sync_once(here)
+        found = observe(here)
+    except BlueGreenError as error:
+        log("left to the next sync", why=str(error))
+        return False
+    hook = found[0].control.hook if found else None
+    return hook is None or hook.execution != execution
 
 
 def _note(here: Cloud, release: Deployment, execution: str) -> int:
@@ -64,9 +75,3 @@ def _note(here: Cloud, release: Deployment, execution: str) -> int:
         else:
             return until
     raise AssertionError("unreachable")
-
-
-def _waiting(here: Cloud) -> set[tuple[str, str]]:
-    found = observe(here)
-    hook = found[0].control.hook if found else None
-    return {(hook.deployment, hook.execution)} if hook else set()
