@@ -8,7 +8,14 @@ export class CookieJar {
   put(host, cookies) {
     for (const [name, value] of Object.entries(cookies ?? {})) {
       if (value === null) this.#of(host).delete(name);
-      else this.#of(host).set(name, { value: String(value), path: "/", sameSite: "lax", httpOnly: true, expires: Infinity });
+      else
+        this.#of(host).set(name, {
+          value: String(value),
+          path: "/",
+          sameSite: "lax",
+          httpOnly: true,
+          expires: Infinity,
+        });
     }
   }
 
@@ -18,7 +25,13 @@ export class CookieJar {
     const split = pair.indexOf("=");
     if (split < 1) return;
     const name = pair.slice(0, split).trim();
-    const cookie = { value: pair.slice(split + 1).trim(), path: "/", sameSite: "lax", httpOnly: false, expires: Infinity };
+    const cookie = {
+      value: pair.slice(split + 1).trim(),
+      path: "/",
+      sameSite: "lax",
+      httpOnly: false,
+      expires: Infinity,
+    };
     let secure = false;
     let domain = false;
     let maxAge;
@@ -26,13 +39,27 @@ export class CookieJar {
       const [key, ...rest] = attribute.split("=");
       const value = rest.join("=").trim();
       switch (key.trim().toLowerCase()) {
-        case "path": cookie.path = value.startsWith("/") ? value : "/"; break;
-        case "samesite": cookie.sameSite = value.toLowerCase(); break;
-        case "httponly": cookie.httpOnly = true; break;
-        case "secure": secure = true; break;
-        case "domain": domain = value !== ""; break;
-        case "max-age": maxAge = Number(value); break;
-        case "expires": cookie.expires = Date.parse(value) || 0; break;
+        case "path":
+          cookie.path = value.startsWith("/") ? value : "/";
+          break;
+        case "samesite":
+          cookie.sameSite = value.toLowerCase();
+          break;
+        case "httponly":
+          cookie.httpOnly = true;
+          break;
+        case "secure":
+          secure = true;
+          break;
+        case "domain":
+          domain = value !== "";
+          break;
+        case "max-age":
+          maxAge = Number(value);
+          break;
+        case "expires":
+          cookie.expires = Date.parse(value) || 0;
+          break;
       }
     }
     if (maxAge !== undefined) cookie.expires = Date.now() + maxAge * 1000;
@@ -47,7 +74,11 @@ export class CookieJar {
 
   /** The Cookie header for a request, or null when there is nothing to send. */
   header(url, { crossSite = false, topLevel = false } = {}) {
-    return join(this.#sent(url).filter(([, { sameSite }]) => !crossSite || sameSite === "none" || (topLevel && sameSite === "lax")));
+    return join(
+      this.#sent(url).filter(
+        ([, { sameSite }]) => !crossSite || sameSite === "none" || (topLevel && sameSite === "lax"),
+      ),
+    );
   }
 
   /** What `document.cookie` reads. */

@@ -18,7 +18,11 @@ export function requireFromJsdom() {
     const require = createRequire(found);
     const { version } = require("jsdom/package.json");
     if (version === KNOWN_VERSION) return require;
-    throw new Error(`jsdom is ${version} at ${found}; need ${KNOWN_VERSION}: npm install --save-dev --save-exact jsdom@${KNOWN_VERSION}`);
+    throw new Error(
+      `jsdom is ${version} at ${found}; need ${KNOWN_VERSION}: npm install --save-dev --save-exact jsdom@${KNOWN_VERSION}`,
+    );
   }
-  throw new Error(`jsdom was not found above ${process.cwd()}; run npm ci in a clone, or npm install jsdom@${KNOWN_VERSION} here`);
+  throw new Error(
+    `jsdom was not found above ${process.cwd()}; run npm ci in a clone, or npm install jsdom@${KNOWN_VERSION} here`,
+  );
 }

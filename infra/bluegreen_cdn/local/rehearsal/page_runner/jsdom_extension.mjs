@@ -110,7 +110,10 @@ Script._eval = function () {
   const url = inline ? document.URL : absolute(this, "src");
   const prepared = page.work(inline ? page.modules.prepareInline(this.text, url) : page.modules.prepare(url));
   // What does not parse or resolve is an error of the page; only what cannot be fetched is one of the element.
-  const outcome = prepared.then((module) => ({ module }), (error) => (page.isUnavailable(error) ? Promise.reject(error) : { error }));
+  const outcome = prepared.then(
+    (module) => ({ module }),
+    (error) => (page.isUnavailable(error) ? Promise.reject(error) : { error }),
+  );
   const run = ({ module, error }) => (error ? page.report(error, url) : page.evaluate(module, url));
   const ordered = document.readyState === "loading" && !this.hasAttributeNS(null, "async");
   settle(this, outcome, run, undefined, { ordered });
@@ -129,7 +132,8 @@ Image._updateTheImageData = function () {
   const current = (state) => () => {
     if (this._turn !== turn) return;
     this._currentRequestState = state;
-    if (state === "completely available") [this._currentSrc, this._image] = [url, { naturalWidth: 1, naturalHeight: 1 }];
+    if (state === "completely available")
+      [this._currentSrc, this._image] = [url, { naturalWidth: 1, naturalHeight: 1 }];
   };
   settle(this, page.work(loaded), current("completely available"), current("broken"));
 };
@@ -140,7 +144,9 @@ Object.defineProperty(Link, "relList", {
   configurable: true,
   get() {
     this._relList ??= DOMTokenList.createImpl(this._globalObject, [], {
-      element: this, attributeLocalName: "rel", supportedTokens: new Set(LINK_TYPES),
+      element: this,
+      attributeLocalName: "rel",
+      supportedTokens: new Set(LINK_TYPES),
     });
     return this._relList;
   },

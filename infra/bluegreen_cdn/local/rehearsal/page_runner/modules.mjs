@@ -32,7 +32,8 @@ export class ModuleMap {
     const prefix = Object.keys(this.imports)
       .filter((key) => key.endsWith("/") && specifier.startsWith(key))
       .sort((one, other) => other.length - one.length)[0];
-    if (prefix) return new URL(specifier.slice(prefix.length), new URL(this.imports[prefix], this.document.baseUrl())).href;
+    if (prefix)
+      return new URL(specifier.slice(prefix.length), new URL(this.imports[prefix], this.document.baseUrl())).href;
     if (/^\.{0,2}\//.test(specifier) || URL.canParse(specifier)) return new URL(specifier, referrer).href;
     throw this.document.ownError("TypeError", `Failed to resolve module specifier "${specifier}"`);
   }
@@ -124,7 +125,8 @@ export class ModuleMap {
     if (answer.status < 200 || answer.status > 299) throw new ModuleUnavailable(`${url}: status ${answer.status}`);
     // Node does not say the type that a static import asks for; a browser would want `with { type: "json" }`.
     if (type !== "javascript" && JSON_TYPE.test(contentType)) return this.#json(answer);
-    if (!JAVASCRIPT.test(contentType)) throw new ModuleUnavailable(`${url}: ${contentType || "no content type"} is not a script`);
+    if (!JAVASCRIPT.test(contentType))
+      throw new ModuleUnavailable(`${url}: ${contentType || "no content type"} is not a script`);
     return this.#compile(answer.body.toString("utf8"), answer.url);
   }
 

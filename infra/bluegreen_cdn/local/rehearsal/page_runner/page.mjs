@@ -1,7 +1,15 @@
 // One document in a tab: its window, its resources, its errors.
 
 import { Timeline } from "./timeline.mjs";
-import { JSDOM, VirtualConsole, implementationOf, register, reportException, requestInterceptor, runScript } from "./jsdom_extension.mjs";
+import {
+  JSDOM,
+  VirtualConsole,
+  implementationOf,
+  register,
+  reportException,
+  requestInterceptor,
+  runScript,
+} from "./jsdom_extension.mjs";
 import { ModuleMap, ModuleUnavailable } from "./modules.mjs";
 import { BlockedRequest } from "./transport.mjs";
 import { flat, installWindowApis } from "./window_apis.mjs";
@@ -34,7 +42,10 @@ export class Page {
       runScripts: "dangerously",
       pretendToBeVisual: true,
       virtualConsole,
-      resources: { userAgent: session.visitor.userAgent, interceptors: [requestInterceptor((request, { element }) => this.#intercept(request, element))] },
+      resources: {
+        userAgent: session.visitor.userAgent,
+        interceptors: [requestInterceptor((request, { element }) => this.#intercept(request, element))],
+      },
       beforeParse: (window) => this.#prepare(window, answer, type, storage),
     });
   }
@@ -75,36 +86,68 @@ export class Page {
     installWindowApis(window, this);
     const times = { domContentLoadedEventEnd: 0, loadEventEnd: 0 };
     this.timeline.request(answer, {
-      entryType: "navigation", initiatorType: "navigation", shown: true,
+      entryType: "navigation",
+      initiatorType: "navigation",
+      shown: true,
       live: {
         type,
-        get domContentLoadedEventEnd() { return times.domContentLoadedEventEnd; },
-        get loadEventEnd() { return times.loadEventEnd; },
-        get duration() { return times.loadEventEnd; },
+        get domContentLoadedEventEnd() {
+          return times.domContentLoadedEventEnd;
+        },
+        get loadEventEnd() {
+          return times.loadEventEnd;
+        },
+        get duration() {
+          return times.loadEventEnd;
+        },
       },
     });
     window.addEventListener("DOMContentLoaded", () => (times.domContentLoadedEventEnd = this.timeline.now()));
     window.addEventListener("load", () => (times.loadEventEnd = this.timeline.now()));
     window.addEventListener("error", (event) => this.#seeError(event), true);
-    window.addEventListener("unhandledrejection", (event) => this.session.error({ type: "unhandledrejection", message: readable(event.reason) }), true);
+    window.addEventListener(
+      "unhandledrejection",
+      (event) => this.session.error({ type: "unhandledrejection", message: readable(event.reason) }),
+      true,
+    );
     for (const [key, value] of storage) window.localStorage.setItem(key, value);
   }
 
   #seeError({ target, error, message, filename }) {
-    if (target === this.window) this.session.error({ type: "error", message: readable(error ?? message), source: filename });
-    else this.session.error({ type: "resource", message: `${target.localName} did not load`, url: target.src ?? target.href ?? null });
+    if (target === this.window)
+      this.session.error({ type: "error", message: readable(error ?? message), source: filename });
+    else
+      this.session.error({
+        type: "resource",
+        message: `${target.localName} did not load`,
+        url: target.src ?? target.href ?? null,
+      });
   }
 
   // -- resources -----------------------------------------------------------------------------------------------------
 
   async #intercept(request, element) {
     const { url, method } = request;
-    const kind = { script: "script", link: "style", style: "style", iframe: "frame", frame: "frame" }[element?.localName] ?? "xhr";
-    const mode = kind === "frame" ? "navigate" : kind === "xhr" || element.hasAttribute("crossorigin") ? "cors" : "no-cors";
-    const headers = kind === "xhr" ? Object.fromEntries([...request.headers].filter(([name]) => !/^(accept-encoding|cookie|host|origin|referer|user-agent)$/.test(name))) : {};
+    const kind =
+      { script: "script", link: "style", style: "style", iframe: "frame", frame: "frame" }[element?.localName] ?? "xhr";
+    const mode =
+      kind === "frame" ? "navigate" : kind === "xhr" || element.hasAttribute("crossorigin") ? "cors" : "no-cors";
+    const headers =
+      kind === "xhr"
+        ? Object.fromEntries(
+            [...request.headers].filter(
+              ([name]) => !/^(accept-encoding|cookie|host|origin|referer|user-agent)$/.test(name),
+            ),
+          )
+        : {};
     const body = request.body ? Buffer.from(await request.arrayBuffer()) : undefined;
-    const { status, headers: got, body: bytes } = await this.work(this.resource(url, { kind, mode, method, headers, body }));
-    if (kind === "style" && !/^text\/css\b/i.test(got["content-type"] ?? "text/css")) throw new Error(`${got["content-type"]} is not a stylesheet`);
+    const {
+      status,
+      headers: got,
+      body: bytes,
+    } = await this.work(this.resource(url, { kind, mode, method, headers, body }));
+    if (kind === "style" && !/^text\/css\b/i.test(got["content-type"] ?? "text/css"))
+      throw new Error(`${got["content-type"]} is not a stylesheet`);
     return new Response([101, 204, 205, 304].includes(status) ? null : bytes, { status, headers: flat(got) });
   }
 
@@ -125,12 +168,29 @@ export class Page {
       this.session.external(url.href);
       if (["fetch", "xhr"].includes(kind)) throw error;
       const now = performance.now();
-      answer = { url: url.href, status: 200, headers: { "content-type": EMPTY[kind] ?? "" }, body: Buffer.alloc(0), started: now, finished: now, fromCache: true };
+      answer = {
+        url: url.href,
+        status: 200,
+        headers: { "content-type": EMPTY[kind] ?? "" },
+        body: Buffer.alloc(0),
+        started: now,
+        finished: now,
+        fromCache: true,
+      };
       return answer;
     }
     const sameOrigin = new URL(answer.url).origin === page.origin;
     const shown = sameOrigin || allows(answer.headers["timing-allow-origin"], page.origin);
-    const initiatorType = { module: "script", style: "link", image: "img", icon: "link", font: "css", xhr: "xmlhttprequest", prefetch: "link" }[kind] ?? kind;
+    const initiatorType =
+      {
+        module: "script",
+        style: "link",
+        image: "img",
+        icon: "link",
+        font: "css",
+        xhr: "xmlhttprequest",
+        prefetch: "link",
+      }[kind] ?? kind;
     this.timeline.request({ ...answer, requested: url.href }, { entryType: "resource", initiatorType, shown });
     if (options.mode === "cors" && !sameOrigin && !readableAcross(answer.headers, page.origin, credentials)) {
       throw new Error(`${url.href} has no Access-Control-Allow-Origin for ${page.origin}`);
@@ -154,13 +214,17 @@ export class Page {
   async #image(url, mode) {
     const answer = await this.resource(url, { kind: "image", mode });
     // A picture is one by its bytes, not by its status; an error page is not.
-    if (answer.status > 399 || /^text\/html/i.test(answer.headers["content-type"] ?? "")) throw new Error(`status ${answer.status}`);
+    if (answer.status > 399 || /^text\/html/i.test(answer.headers["content-type"] ?? ""))
+      throw new Error(`status ${answer.status}`);
     if (answer.status === 204 || answer.body.length === 0) throw new Error("no image");
     return answer;
   }
 
   async preload(url, as, crossOrigin) {
-    const loading = this.resource(url, { kind: as === "fetch" ? "fetch" : (as ?? "preload"), mode: crossOrigin === null ? "no-cors" : "cors" });
+    const loading = this.resource(url, {
+      kind: as === "fetch" ? "fetch" : (as ?? "preload"),
+      mode: crossOrigin === null ? "no-cors" : "cors",
+    });
     const answer = await loading;
     if (answer.status > 399) throw new Error(`status ${answer.status}`);
     this.#preloaded.set(new URL(url).href, loading);
@@ -175,7 +239,9 @@ export class Page {
     for (const address of urls(text.replace(FONT_FACE, ""))) found.set(address, "image");
     for (const [address, kind] of found) {
       if (address.startsWith("#") || !URL.canParse(address, base)) continue;
-      this.work(this.resource(new URL(address, base).href, { kind, mode: kind === "font" ? "cors" : "no-cors" })).catch(() => {});
+      this.work(this.resource(new URL(address, base).href, { kind, mode: kind === "font" ? "cors" : "no-cors" })).catch(
+        () => {},
+      );
     }
   }
 
@@ -183,7 +249,10 @@ export class Page {
     for (const element of this.document.querySelectorAll("style, [style*=url]")) {
       if (this.#inlineStyles.has(element)) continue;
       this.#inlineStyles.add(element);
-      this.#followStyle(element.localName === "style" ? element.textContent : element.getAttribute("style"), this.document.baseURI);
+      this.#followStyle(
+        element.localName === "style" ? element.textContent : element.getAttribute("style"),
+        this.document.baseURI,
+      );
     }
   }
 
@@ -239,7 +308,9 @@ export class Page {
   rejected(reason, promise) {
     const { PromiseRejectionEvent, Event } = this.window;
     const init = { promise, reason, cancelable: true };
-    const event = PromiseRejectionEvent ? new PromiseRejectionEvent("unhandledrejection", init) : Object.assign(new Event("unhandledrejection", init), init);
+    const event = PromiseRejectionEvent
+      ? new PromiseRejectionEvent("unhandledrejection", init)
+      : Object.assign(new Event("unhandledrejection", init), init);
     this.window.dispatchEvent(event);
   }
 
@@ -252,19 +323,30 @@ export class Page {
   /** What a reader sees: the text, without scripts and styles. */
   text() {
     const walk = (node) =>
-      node.nodeType === 3 ? node.data : /^(script|style|noscript|template)$/i.test(node.localName ?? "") ? "" : [...node.childNodes].map(walk).join("");
+      node.nodeType === 3
+        ? node.data
+        : /^(script|style|noscript|template)$/i.test(node.localName ?? "")
+          ? ""
+          : [...node.childNodes].map(walk).join("");
     return this.document?.body ? walk(this.document.body).trim() : "";
   }
 
   storage() {
     const { localStorage } = this.window;
-    return Array.from({ length: localStorage.length }, (_, index) => [localStorage.key(index), localStorage.getItem(localStorage.key(index))]);
+    return Array.from({ length: localStorage.length }, (_, index) => [
+      localStorage.key(index),
+      localStorage.getItem(localStorage.key(index)),
+    ]);
   }
 
   /** The events of leaving; the page is hidden by then. */
   leave() {
     const { window, document } = this;
-    for (const [name, value] of [["visibilityState", "hidden"], ["hidden", true]]) Object.defineProperty(document, name, { value, configurable: true });
+    for (const [name, value] of [
+      ["visibilityState", "hidden"],
+      ["hidden", true],
+    ])
+      Object.defineProperty(document, name, { value, configurable: true });
     const transition = new window.Event("pagehide");
     Object.defineProperty(transition, "persisted", { value: false });
     window.dispatchEvent(transition);
@@ -285,16 +367,27 @@ function embedded(url) {
   const now = performance.now();
   const [, type = "", base64, data = ""] = /^data:([^,]*?)(;base64)?,(.*)$/s.exec(url.href) ?? [];
   const body = base64 ? Buffer.from(decodeURIComponent(data), "base64") : Buffer.from(decodeURIComponent(data));
-  return { url: url.href, status: 200, headers: { "content-type": type || "text/plain" }, body, started: now, finished: now, fromCache: true };
+  return {
+    url: url.href,
+    status: 200,
+    headers: { "content-type": type || "text/plain" },
+    body,
+    started: now,
+    finished: now,
+    fromCache: true,
+  };
 }
 
-const urls = (style) => [...style.matchAll(URL_IN_STYLE)].map(([, double, single, bare]) => double ?? single ?? bare).filter(Boolean);
+const urls = (style) =>
+  [...style.matchAll(URL_IN_STYLE)].map(([, double, single, bare]) => double ?? single ?? bare).filter(Boolean);
 
 const allows = (header, origin) => (header ?? "").split(",").some((value) => ["*", origin].includes(value.trim()));
 
 const readableAcross = (headers, origin, credentials) => {
   const allowed = headers["access-control-allow-origin"];
-  return credentials === "include" ? allowed === origin && headers["access-control-allow-credentials"] === "true" : allowed === "*" || allowed === origin;
+  return credentials === "include"
+    ? allowed === origin && headers["access-control-allow-credentials"] === "true"
+    : allowed === "*" || allowed === origin;
 };
 
 function readable(value) {

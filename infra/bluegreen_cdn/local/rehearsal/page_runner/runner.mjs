@@ -8,8 +8,9 @@
 // {"waitFor": ".x", "ms": 2000} {"evaluate": "source"}.
 //
 // A report: {"id", "ok", "url", "title", "build": data-build of the document or null, "documentBuild": from its header,
-// "documents": [{url, status, build, label}], "requests": [{url, method, status, kind, build, fromRole, bytes, ms,
-// document: which one}], "errors": [{type: error | unhandledrejection | resource, message, …}], "consoleErrors",
+// "documents": [{url, status, build, sha256, at: seconds since 1970, label}], "requests": [{url, method, status, kind,
+// build, fromRole, bytes, sha256, at, ms, document: which one}], "errors": [{type: error | unhandledrejection | resource,
+// message, …}], "consoleErrors",
 // "failures": what could not be done, "failedRequests", "external": addresses that are not on this machine and were not
 // asked, "cookies", "rendered", "textLength", "texts"?, "open", "ms"}.
 
@@ -25,7 +26,9 @@ const SESSIONS_PER_WORKER = 120;
 const RSS_LIMIT_BYTES = 700 * 1024 * 1024;
 const SILENCE_LIMIT_MS = 10_000;
 
-const { values } = parseArgs({ options: { workers: { type: "string", default: "1" }, concurrency: { type: "string", default: "16" } } });
+const { values } = parseArgs({
+  options: { workers: { type: "string", default: "1" }, concurrency: { type: "string", default: "16" } },
+});
 const concurrency = number("concurrency");
 try {
   requireFromJsdom();
@@ -43,7 +46,10 @@ class Worker {
   heard = Date.now();
 
   constructor() {
-    this.process = fork(WORKER, [], { execArgv: ["--experimental-vm-modules", "--no-warnings", "--max-old-space-size=1024"], stdio: ["ignore", 2, 2, "ipc"] });
+    this.process = fork(WORKER, [], {
+      execArgv: ["--experimental-vm-modules", "--no-warnings", "--max-old-space-size=1024"],
+      stdio: ["ignore", 2, 2, "ipc"],
+    });
     this.process.on("message", (message) => this.#heard(message));
     this.process.on("exit", (code, signal) => this.#ended(signal ?? `exit code ${code}`));
     this.process.on("error", () => {});
@@ -60,7 +66,8 @@ class Worker {
   }
 
   check() {
-    if (this.running.size && Date.now() - this.heard > SILENCE_LIMIT_MS) this.#kill("a page kept its process busy without an end");
+    if (this.running.size && Date.now() - this.heard > SILENCE_LIMIT_MS)
+      this.#kill("a page kept its process busy without an end");
     if (this.retired && !this.running.size && !this.open.size) this.process.disconnect();
   }
 
@@ -101,7 +108,7 @@ const waiting = [];
 let ended = false;
 
 function next() {
-  for (let index = 0; index < waiting.length; ) {
+  for (let index = 0; index < waiting.length;) {
     const message = waiting[index];
     const holder = [...workers].find((worker) => worker.open.has(message.id) || worker.running.has(message.id));
     if (holder?.running.has(message.id)) {
@@ -140,8 +147,24 @@ function number(name) {
 }
 
 const refusal = (id, failure) => ({
-  id, ok: false, open: false, url: null, title: null, build: null, documentBuild: null, rendered: false, textLength: 0,
-  documents: [], requests: [], errors: [], consoleErrors: [], external: [], failures: [failure], failedRequests: 0, cookies: {}, ms: 0,
+  id,
+  ok: false,
+  open: false,
+  url: null,
+  title: null,
+  build: null,
+  documentBuild: null,
+  rendered: false,
+  textLength: 0,
+  documents: [],
+  requests: [],
+  errors: [],
+  consoleErrors: [],
+  external: [],
+  failures: [failure],
+  failedRequests: 0,
+  cookies: {},
+  ms: 0,
 });
 const write = (report) => process.stdout.write(`${JSON.stringify(report)}\n`);
 const watch = setInterval(() => workers.forEach((worker) => worker.check()), 1_000);

@@ -2,9 +2,10 @@
 
 import { CookieJar } from "./cookies.mjs";
 import { Page } from "./page.mjs";
-import { Transport, isLoopback } from "./transport.mjs";
+import { Transport, digestOf, isLoopback } from "./transport.mjs";
 
-const USER_AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36 bluegreen-page-runner";
+const USER_AGENT =
+  "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36 bluegreen-page-runner";
 const SETTLE_MS = 4_000;
 const QUIET_MS = 8;
 const MAXIMUM_DOCUMENTS = 20;
@@ -23,7 +24,9 @@ export class Session {
     this.visitor = { jar: this.jar };
     this.documents = [];
     this.storage = new Map();
-    this.transport = new Transport(this.visitor, (request) => this.#report?.requests.push({ ...request, document: this.documents.length - 1 }));
+    this.transport = new Transport(this.visitor, (request) =>
+      this.#report?.requests.push({ ...request, document: this.documents.length - 1 }),
+    );
   }
 
   /**
@@ -31,12 +34,33 @@ export class Session {
    *
    * @returns the report of what happened since the last one
    */
-  async run({ url, viewerIp, location, userAgent, cookies, actions = [], read = [], keepOpen = false, timeoutMs = 30_000 }) {
+  async run({
+    url,
+    viewerIp,
+    location,
+    userAgent,
+    cookies,
+    actions = [],
+    read = [],
+    keepOpen = false,
+    timeoutMs = 30_000,
+  }) {
     const started = Date.now();
     this.deadline = started + timeoutMs;
-    const report = { id: this.id, requests: [], errors: [], consoleErrors: [], failures: [], external: [], documents: [] };
+    const report = {
+      id: this.id,
+      requests: [],
+      errors: [],
+      consoleErrors: [],
+      failures: [],
+      external: [],
+      documents: [],
+    };
     this.#report = report;
-    Object.assign(this.visitor, { viewerIp: viewerIp ?? this.visitor.viewerIp, location: location ?? this.visitor.location });
+    Object.assign(this.visitor, {
+      viewerIp: viewerIp ?? this.visitor.viewerIp,
+      location: location ?? this.visitor.location,
+    });
     this.visitor.userAgent = userAgent ?? this.visitor.userAgent ?? USER_AGENT;
     if (url) this.origin = new URL(url);
     this.jar.put(this.origin.host, cookies);
@@ -80,27 +104,43 @@ export class Session {
   async #act(action) {
     const [[name, value]] = Object.entries(action);
     const act = ACTIONS[name];
-    if (!act) throw new Error(`unknown action ${JSON.stringify(action)}; choose one of ${Object.keys(ACTIONS).join(", ")}`);
+    if (!act)
+      throw new Error(`unknown action ${JSON.stringify(action)}; choose one of ${Object.keys(ACTIONS).join(", ")}`);
     await act.call(this, value, action);
     await this.#settle();
   }
 
   async #open(url, type, referrer) {
-    if (this.#report.documents.length >= MAXIMUM_DOCUMENTS) throw new Error(`more than ${MAXIMUM_DOCUMENTS} documents, the last one ${url}`);
+    if (this.#report.documents.length >= MAXIMUM_DOCUMENTS)
+      throw new Error(`more than ${MAXIMUM_DOCUMENTS} documents, the last one ${url}`);
     const from = this.page && new URL(this.page.url);
     await this.close();
     this.documents.push(url);
     let answer;
     try {
-      answer = await this.transport.request(url, { kind: "document", page: from, mode: "navigate", credentials: "include", reload: type === "reload" });
+      answer = await this.transport.request(url, {
+        kind: "document",
+        page: from,
+        mode: "navigate",
+        credentials: "include",
+        reload: type === "reload",
+      });
     } catch (error) {
       throw new Error(`${url} did not load: ${error.message}`);
     }
-    const entry = { url: answer.url, status: answer.status, build: answer.headers["x-amz-meta-build-id"] ?? null, label: null };
+    const entry = {
+      url: answer.url,
+      status: answer.status,
+      build: answer.headers["x-amz-meta-build-id"] ?? null,
+      sha256: digestOf(answer),
+      at: Date.now() / 1000,
+      label: null,
+    };
     this.#report.documents.push(entry);
     this.entry = entry;
     if (!/^(text\/html|application\/xhtml\+xml)\b/i.test(answer.headers["content-type"] ?? "")) {
-      if (answer.status < 400) throw new Error(`${url} is no document but ${answer.headers["content-type"] ?? "of no type"}`);
+      if (answer.status < 400)
+        throw new Error(`${url} is no document but ${answer.headers["content-type"] ?? "of no type"}`);
       return;
     }
     const storage = this.storage.get(new URL(answer.url).origin) ?? [];
@@ -122,7 +162,8 @@ export class Session {
       if (quiet) this.page?.followInlineStyles();
       await sleep(QUIET_MS);
     }
-    if (this.entry && this.page) this.entry.label = this.page.document.documentElement?.getAttribute("data-build") ?? null;
+    if (this.entry && this.page)
+      this.entry.label = this.page.document.documentElement?.getAttribute("data-build") ?? null;
     if (Date.now() >= this.deadline) throw new Error("the page took longer than this session may");
   }
 
@@ -135,9 +176,14 @@ export class Session {
     report.documentBuild = this.entry?.build ?? null;
     report.textLength = text.length;
     report.rendered = text.length > 0;
-    if (read.length) report.texts = Object.fromEntries(read.map((selector) => [selector, page?.document?.querySelector(selector)?.textContent ?? null]));
+    if (read.length)
+      report.texts = Object.fromEntries(
+        read.map((selector) => [selector, page?.document?.querySelector(selector)?.textContent ?? null]),
+      );
     if (!keepOpen) await this.close().catch((error) => report.failures.push(`leaving failed: ${error.message}`));
-    const failed = report.requests.filter((request) => (request.status === 0 || request.status > 399) && !request.aborted && !ASIDE.has(request.kind));
+    const failed = report.requests.filter(
+      (request) => (request.status === 0 || request.status > 399) && !request.aborted && !ASIDE.has(request.kind),
+    );
     report.failedRequests = failed.length;
     report.ok = report.rendered && !failed.length && !report.errors.length && !report.failures.length;
     report.cookies = this.origin ? this.jar.all(this.origin.host) : {};
@@ -195,7 +241,8 @@ const ACTIONS = {
   async waitFor(selector, { ms = 2_000 }) {
     const end = Math.min(Date.now() + ms, this.deadline);
     while (!this.page?.document.querySelector(selector)) {
-      if (Date.now() > end) throw new Error(`nothing matched ${selector} within ${ms} ms on ${this.page?.document.URL}`);
+      if (Date.now() > end)
+        throw new Error(`nothing matched ${selector} within ${ms} ms on ${this.page?.document.URL}`);
       await sleep(10);
     }
   },
@@ -210,8 +257,10 @@ export function complaint({ id, url, actions = [], viewerIp }, isOpen) {
   if (typeof id !== "string" && typeof id !== "number") return "a message needs an id";
   if (url === undefined && !isOpen) return `session ${id} is not open; its first message needs a url`;
   if (url !== undefined && !URL.canParse(url)) return `url ${JSON.stringify(url)} is not an absolute address`;
-  if (url !== undefined && !isLoopback(new URL(url).hostname)) return `url ${url} is not on this machine; use a name under .localhost`;
+  if (url !== undefined && !isLoopback(new URL(url).hostname))
+    return `url ${url} is not on this machine; use a name under .localhost`;
   if (!Array.isArray(actions)) return "actions is not a list";
-  if (viewerIp !== undefined && !/^[\d.:a-f]+$/i.test(viewerIp)) return `viewerIp ${JSON.stringify(viewerIp)} is not an address`;
+  if (viewerIp !== undefined && !/^[\d.:a-f]+$/i.test(viewerIp))
+    return `viewerIp ${JSON.stringify(viewerIp)} is not an address`;
   return null;
 }

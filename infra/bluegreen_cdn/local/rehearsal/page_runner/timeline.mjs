@@ -47,7 +47,8 @@ export class Timeline {
 
   install() {
     const { window } = this;
-    const sorted = (keep) => window.Array.from(this.#entries.filter(keep)).sort((one, other) => one.startTime - other.startTime);
+    const sorted = (keep) =>
+      window.Array.from(this.#entries.filter(keep)).sort((one, other) => one.startTime - other.startTime);
     const lists = (source) => ({
       getEntries: () => source(() => true),
       getEntriesByType: (type) => source((entry) => entry.entryType === type),
@@ -59,13 +60,21 @@ export class Timeline {
     const at = (mark, otherwise) => {
       if (mark === undefined) return otherwise;
       if (typeof mark === "number") return mark;
-      return this.#entries.findLast(({ name, entryType }) => name === mark && entryType === "mark")?.startTime ?? otherwise;
+      return (
+        this.#entries.findLast(({ name, entryType }) => name === mark && entryType === "mark")?.startTime ?? otherwise
+      );
     };
     const own = {
       now: this.now,
       ...lists(sorted),
       mark: (name, options) => {
-        const entry = { name, entryType: "mark", startTime: options?.startTime ?? this.now(), duration: 0, detail: options?.detail ?? null };
+        const entry = {
+          name,
+          entryType: "mark",
+          startTime: options?.startTime ?? this.now(),
+          duration: 0,
+          detail: options?.detail ?? null,
+        };
         this.add(entry);
         return entry;
       },
@@ -106,7 +115,11 @@ export class Timeline {
         if (this.#waiting.push(entry) > 1) return;
         window.setTimeout(() => {
           const entries = this.takeRecords();
-          if (entries.length) this.#callback(lists((keep) => window.Array.from(entries.filter(keep))), this);
+          if (entries.length)
+            this.#callback(
+              lists((keep) => window.Array.from(entries.filter(keep))),
+              this,
+            );
         }, 0);
       }
 
@@ -124,13 +137,17 @@ export class Timeline {
 /** `name;dur=1;desc="text", …` as a browser reads it. */
 export function parseServerTiming(header) {
   if (!header) return [];
-  return [...header.matchAll(/([^\s,;="]+)((?:\s*;\s*[^\s,;="]+\s*=\s*(?:"(?:[^"\\]|\\.)*"|[^\s,;"]*))*)/g)].map(([, name, rest]) => {
-    const metric = { name, duration: 0, description: "" };
-    for (const [, key, quoted, plain] of rest.matchAll(/;\s*([^\s,;="]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,;"]*))/g)) {
-      const value = quoted?.replace(/\\(.)/g, "$1") ?? plain;
-      if (key.toLowerCase() === "dur") metric.duration = Number(value) || 0;
-      if (key.toLowerCase() === "desc") metric.description = value;
-    }
-    return metric;
-  });
+  return [...header.matchAll(/([^\s,;="]+)((?:\s*;\s*[^\s,;="]+\s*=\s*(?:"(?:[^"\\]|\\.)*"|[^\s,;"]*))*)/g)].map(
+    ([, name, rest]) => {
+      const metric = { name, duration: 0, description: "" };
+      for (const [, key, quoted, plain] of rest.matchAll(
+        /;\s*([^\s,;="]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,;"]*))/g,
+      )) {
+        const value = quoted?.replace(/\\(.)/g, "$1") ?? plain;
+        if (key.toLowerCase() === "dur") metric.duration = Number(value) || 0;
+        if (key.toLowerCase() === "desc") metric.description = value;
+      }
+      return metric;
+    },
+  );
 }

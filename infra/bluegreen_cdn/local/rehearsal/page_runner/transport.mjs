@@ -9,7 +9,11 @@ import zlib from "node:zlib";
 const MAXIMUM_REDIRECTS = 10;
 const MAXIMUM_BODY_BYTES = 64 * 1024 * 1024;
 const agent = new http.Agent({ keepAlive: true, maxSockets: 64, keepAliveMsecs: 5_000, timeout: 30_000 });
-const decoders = { gzip: promisify(zlib.gunzip), br: promisify(zlib.brotliDecompress), deflate: promisify(zlib.inflate) };
+const decoders = {
+  gzip: promisify(zlib.gunzip),
+  br: promisify(zlib.brotliDecompress),
+  deflate: promisify(zlib.inflate),
+};
 
 const ACCEPT = {
   document: "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8",
@@ -19,11 +23,21 @@ const ACCEPT = {
   icon: "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8",
 };
 const DESTINATION = {
-  document: "document", frame: "iframe", script: "script", module: "script", style: "style", image: "image", icon: "image", font: "font",
+  document: "document",
+  frame: "iframe",
+  script: "script",
+  module: "script",
+  style: "style",
+  image: "image",
+  icon: "image",
+  font: "font",
 };
 
 export const isLoopback = (hostname) =>
-  hostname === "localhost" || hostname.endsWith(".localhost") || hostname === "[::1]" || /^127(\.\d{1,3}){3}$/.test(hostname);
+  hostname === "localhost" ||
+  hostname.endsWith(".localhost") ||
+  hostname === "[::1]" ||
+  /^127(\.\d{1,3}){3}$/.test(hostname);
 
 /** Different sites, as cookies see it: other hosts under .localhost are (localhost is a public suffix to browsers). */
 export const isCrossSite = (one, other) => one.hostname !== other.hostname || one.protocol !== other.protocol;
@@ -87,7 +101,8 @@ export class Transport {
     const control = answer.headers["cache-control"] ?? "";
     if (/no-store/i.test(control)) return;
     const seconds = /no-cache/i.test(control) ? 0 : Number(/max-age=(\d+)/i.exec(control)?.[1] ?? 0);
-    if (seconds > 0 || answer.headers.etag) this.#cache.set(url.href, { answer, freshUntil: Date.now() + seconds * 1000 });
+    if (seconds > 0 || answer.headers.etag)
+      this.#cache.set(url.href, { answer, freshUntil: Date.now() + seconds * 1000 });
   }
 
   async #send(url, method, body, options, etag) {
@@ -134,18 +149,34 @@ export class Transport {
       return { url: url.href, ...answer, started, finished, fromCache: false };
     } catch (error) {
       const aborted = options.signal?.aborted ?? false;
-      this.record({ ...entry, status: 0, build: null, fromRole: null, failure: error.message, ...(aborted && { aborted }) });
+      this.record({
+        ...entry,
+        status: 0,
+        build: null,
+        fromRole: null,
+        failure: error.message,
+        ...(aborted && { aborted }),
+      });
       throw error;
     }
   }
 }
 
 /** SHA-256 of the decoded body; null where there is none, as with "not modified". */
-export const digestOf = ({ status, body }) => (status === 304 || !body ? null : createHash("sha256").update(body).digest("hex"));
+export const digestOf = ({ status, body }) =>
+  status === 304 || !body ? null : createHash("sha256").update(body).digest("hex");
 
 function exchange(url, method, headers, body, signal) {
   return new Promise((resolve, reject) => {
-    const request = http.request({ host: "127.0.0.1", port: url.port || 80, path: url.pathname + url.search, method, headers, agent, signal });
+    const request = http.request({
+      host: "127.0.0.1",
+      port: url.port || 80,
+      path: url.pathname + url.search,
+      method,
+      headers,
+      agent,
+      signal,
+    });
     request.on("error", reject);
     request.on("timeout", () => request.destroy(new Error("no answer in 30 s")));
     request.on("response", (response) => {

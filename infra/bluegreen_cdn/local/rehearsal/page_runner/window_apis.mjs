@@ -4,7 +4,8 @@
 import { reportException } from "./jsdom_extension.mjs";
 
 export function installWindowApis(window, page) {
-  const hostPromise = (work) => new window.Promise((resolve, reject) => work().then(resolve, (error) => reject(page.translate(error))));
+  const hostPromise = (work) =>
+    new window.Promise((resolve, reject) => work().then(resolve, (error) => reject(page.translate(error))));
   const { document } = window;
 
   Object.defineProperty(document, "cookie", {
@@ -15,7 +16,10 @@ export function installWindowApis(window, page) {
 
   class PageRequest extends Request {
     constructor(input, { signal, ...init } = {}) {
-      super(typeof input === "object" && "method" in input ? input : new URL(input, document.baseURI).href, { ...init, ...(init.body && { duplex: "half" }) });
+      super(typeof input === "object" && "method" in input ? input : new URL(input, document.baseURI).href, {
+        ...init,
+        ...(init.body && { duplex: "half" }),
+      });
       this.pageSignal = signal ?? input?.pageSignal;
       this.pageInit = { ...input?.pageInit, ...init };
     }
@@ -35,9 +39,16 @@ export function installWindowApis(window, page) {
       try {
         answer = await page.work(
           page.resource(request.url, {
-            kind: keepalive ? "beacon" : "fetch", mode, credentials, cache, keepalive, signal: abort.signal,
+            kind: keepalive ? "beacon" : "fetch",
+            mode,
+            credentials,
+            cache,
+            keepalive,
+            signal: abort.signal,
             reload: cache === "reload" || cache === "no-cache",
-            method: request.method, headers: Object.fromEntries(request.headers), body,
+            method: request.method,
+            headers: Object.fromEntries(request.headers),
+            body,
           }),
         );
       } catch {
@@ -48,7 +59,18 @@ export function installWindowApis(window, page) {
 
   window.navigator.sendBeacon = (url, data) => {
     const target = new URL(url, document.baseURI).href;
-    page.work(page.resource(target, { kind: "beacon", mode: "no-cors", credentials: "include", keepalive: true, method: "POST", body: bytes(data) })).catch(() => {});
+    page
+      .work(
+        page.resource(target, {
+          kind: "beacon",
+          mode: "no-cors",
+          credentials: "include",
+          keepalive: true,
+          method: "POST",
+          body: bytes(data),
+        }),
+      )
+      .catch(() => {});
     return true;
   };
 
@@ -56,14 +78,24 @@ export function installWindowApis(window, page) {
   // Sync requests and sockets would leave this process, and with it the loopback rule.
   const open = window.XMLHttpRequest.prototype.open;
   window.XMLHttpRequest.prototype.open = function (method, url, asynchronous = true, ...rest) {
-    if (!asynchronous) throw new window.DOMException("synchronous requests are not supported here", "InvalidAccessError");
+    if (!asynchronous)
+      throw new window.DOMException("synchronous requests are not supported here", "InvalidAccessError");
     return open.call(this, method, url, true, ...rest);
   };
   delete window.WebSocket;
 
   installTimers(window, page);
   installScreen(window);
-  for (const name of ["structuredClone", "TextEncoder", "TextDecoder", "CompressionStream", "DecompressionStream", "ReadableStream", "WritableStream", "TransformStream"]) {
+  for (const name of [
+    "structuredClone",
+    "TextEncoder",
+    "TextDecoder",
+    "CompressionStream",
+    "DecompressionStream",
+    "ReadableStream",
+    "WritableStream",
+    "TransformStream",
+  ]) {
     if (!(name in window)) window[name] = globalThis[name];
   }
   if (!window.crypto.subtle) Object.defineProperty(window.crypto, "subtle", { value: globalThis.crypto.subtle });
@@ -91,7 +123,9 @@ function pageResponse(answer, requested, window) {
 
 export const flat = (headers) =>
   Object.entries(headers).flatMap(([name, value]) =>
-    ["content-encoding", "content-length", "transfer-encoding", "connection"].includes(name) ? [] : [[name, String(value)]],
+    ["content-encoding", "content-length", "transfer-encoding", "connection"].includes(name)
+      ? []
+      : [[name, String(value)]],
   );
 
 const bytes = (data) => {
@@ -146,15 +180,26 @@ function installScreen(window) {
   // Everything is on the screen here, so what loads when it becomes visible loads.
   class IntersectionObserver extends Observer {
     observe = (target) =>
-      window.setTimeout(() => this.callback([{ target, isIntersecting: true, intersectionRatio: 1, time: window.performance.now() }], this), 0);
+      window.setTimeout(
+        () =>
+          this.callback([{ target, isIntersecting: true, intersectionRatio: 1, time: window.performance.now() }], this),
+        0,
+      );
   }
   window.ResizeObserver ??= Observer;
   window.IntersectionObserver ??= IntersectionObserver;
   window.matchMedia ??= (media) => ({
-    matches: false, media, onchange: null, addListener: nothing, removeListener: nothing,
-    addEventListener: nothing, removeEventListener: nothing, dispatchEvent: () => false,
+    matches: false,
+    media,
+    onchange: null,
+    addListener: nothing,
+    removeListener: nothing,
+    addEventListener: nothing,
+    removeEventListener: nothing,
+    dispatchEvent: () => false,
   });
-  window.requestIdleCallback ??= (callback) => window.setTimeout(() => callback({ didTimeout: false, timeRemaining: () => 50 }), 1);
+  window.requestIdleCallback ??= (callback) =>
+    window.setTimeout(() => callback({ didTimeout: false, timeRemaining: () => 50 }), 1);
   window.cancelIdleCallback ??= (handle) => window.clearTimeout(handle);
   for (const name of ["scroll", "scrollTo", "scrollBy", "alert", "print", "focus", "blur"]) window[name] = nothing;
   window.Element.prototype.scrollIntoView ??= nothing;

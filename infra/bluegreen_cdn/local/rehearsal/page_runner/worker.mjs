@@ -27,9 +27,12 @@ process.on("unhandledRejection", (reason, promise) => {
       return;
     }
   }
-  if (!(reason?.name === "AbortError")) process.stderr.write(`page runner: rejection of no page: ${reason?.stack ?? reason}\n`);
+  if (!(reason?.name === "AbortError"))
+    process.stderr.write(`page runner: rejection of no page: ${reason?.stack ?? reason}\n`);
 });
-process.on("uncaughtException", (error) => process.stderr.write(`page runner: exception of no page: ${error?.stack ?? error}\n`));
+process.on("uncaughtException", (error) =>
+  process.stderr.write(`page runner: exception of no page: ${error?.stack ?? error}\n`),
+);
 process.on("disconnect", () => process.exit(0));
 setInterval(() => process.send({ alive: true }), HEARTBEAT_MS).unref();
 process.send({ ready: true });
