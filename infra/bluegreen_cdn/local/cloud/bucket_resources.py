@@ -86,6 +86,14 @@ def install(s3: Any, provisioners: Any) -> None:
         s3._bucket_replication.pop(physical_id, None)
         original_delete(physical_id, props)
 
+    def server_side_encryption(headers: Any, *arguments: Any, **named: Any) -> Any:
+        key = "x-amz-server-side-encryption-aws-kms-key-id"
+        if headers.get("x-amz-server-side-encryption") == "aws:kms" and not headers.get(key):
+            # AWS falls back to the account's own key; the CDK CLI relies on it for the bucket it bootstraps.
+            headers = {**headers, key: "alias/aws/s3"}
+        return original_encryption(headers, *arguments, **named)
+
+    original_encryption = replace(s3, "_resolve_sse_write_headers", server_side_encryption)
     handlers = provisioners._RESOURCE_HANDLERS["AWS::S3::Bucket"]
     original_apply = replace(provisioners, "_s3_apply_configurations", apply)
     original_create, original_delete = handlers["create"], handlers["delete"]
