@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from bluegreen_cdn import defaults
 from bluegreen_cdn.domain.control import ControlState, Latch, OutcomeKind
-from bluegreen_cdn.domain.observation import DeploymentStatus
+from bluegreen_cdn.domain.observation import AliasTraffic, DeploymentStatus
 from bluegreen_cdn.errors import CloudError
 from bluegreen_cdn.handlers import after_allow_traffic, before_allow_traffic, sync
 
@@ -105,6 +105,15 @@ def test_a_second_candidate_is_refused_while_one_is_in_progress(plane: Any) -> N
     assert "c3 is in progress" in str(answer["why"])
 
 
+def test_a_candidate_that_nobody_deploys_is_not_pushed_aside(plane: Any) -> None:
+    """The alias was moved by hand, and CodeDeploy's list does not show the new deployment yet."""
+    release = plane.releases.begin("b2")
+    plane.releases.deployments = tuple
+    plane.releases.traffic = AliasTraffic(primary="a1", additional="c3", additional_weight=1000)
+    answer = before_allow_traffic.run(plane.cloud(), release.id, "e-1", plenty)
+    assert "build c3 is still being let in, at 10 %" in str(answer["why"])
+
+
 def test_a_state_of_a_newer_format_is_refused_and_left_alone(plane: Any) -> None:
     plane.store.write({defaults.ROUTING_KEY: '{"format":2,"epoch":1}'})
     answer = before(plane)
@@ -184,10 +193,11 @@ def test_a_build_that_was_taken_out_fails_at_once(plane: Any) -> None:
     assert plane.routing.weight == 0
 
 
-def test_an_alarm_during_the_bake_fails_it(plane: Any) -> None:
+def test_an_alarm_during_the_bake_fails_it(plane: Any, lines: Any) -> None:
     after(plane)
     plane.alarms.ringing = {"worse"}
     sync.sync_once(plane.cloud())
+    assert not [line for line in lines() if line["what"] == "sync lost a race"], "not even against itself"
     assert list(plane.releases.answers.values()) == [False]
     assert plane.routing.weight == 0
 
