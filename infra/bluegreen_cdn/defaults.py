@@ -8,8 +8,6 @@ DEFAULT_DOCUMENT_MODE = "spa"
 DOCUMENT_MODES = ("spa", "directory", "html")
 SITE_NAME_PATTERN = r"[a-z][a-z0-9-]{0,22}[a-z0-9]"
 """At most 24 characters, so that `bluegreen-<site>-<account>-<region>` stays within S3's 63."""
-CLAIM_PREFIX = "claims/"
-"""Which content a build id has been given to; never reachable through the CDN, like `manifests/`."""
 RESERVED_TOP_FOLDERS = ("_bluegreen", "builds", "manifests", "shared")
 
 # -- publishing -----------------------------------------------------------------------------------------------------

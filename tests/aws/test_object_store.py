@@ -14,7 +14,7 @@ from bluegreen_cdn.errors import CloudError, FileChanged, NotFound, Precondition
 from bluegreen_cdn.local.cloud import LocalCloud
 from bluegreen_cdn.publish.memory_store import MemoryStore
 from bluegreen_cdn.publish.object_store import NewObject, ObjectStore, PutOutcome
-from bluegreen_cdn.publish.publisher import publish
+from bluegreen_cdn.publish.publisher import publish, retained_manifests
 from bluegreen_cdn.publish.source import open_source
 from botocore.exceptions import ClientError
 
@@ -130,7 +130,7 @@ def test_a_whole_publish_and_its_repetition(store: ObjectStore, tmp_path: Path) 
         assert publish(source, store, build_id="one").uploaded_files == 2
         assert publish(source, store, build_id="one").already_published
         assert publish(source, store, build_id="two").reused_files == 1
-    assert list(store.list_keys("manifests/")) == ["manifests/one.json", "manifests/two.json"]
+    assert [manifest.build_id for manifest in retained_manifests(store)] == ["one", "two"]
 
 
 @pytest.mark.cloud

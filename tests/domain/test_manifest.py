@@ -11,6 +11,8 @@ from bluegreen_cdn.domain.manifest import (
     ManifestFile,
     build_of_manifest_key,
     check_mode,
+    claim_key,
+    is_claim_key,
     manifest_key,
     object_key,
 )
@@ -161,6 +163,14 @@ def test_fields_that_a_later_version_adds_are_left_alone() -> None:
 @given(build_ids)
 def test_a_manifest_key_leads_back_to_its_build(build_id: str) -> None:
     assert build_of_manifest_key(manifest_key(build_id)) == build_id
+
+
+@given(build_ids, build_ids)
+def test_no_claim_is_taken_for_a_manifest(build_id: str, other: str) -> None:
+    assert is_claim_key(claim_key(build_id))
+    assert build_of_manifest_key(claim_key(build_id)) is None
+    assert not is_claim_key(manifest_key(other))
+    assert claim_key(build_id) != manifest_key(other)
 
 
 @pytest.mark.parametrize(

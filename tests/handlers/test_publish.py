@@ -91,7 +91,7 @@ def test_an_asset_becomes_a_build(site: Site, asset: Any, formation: Any, contex
     assert site.keys == [
         "builds/one/favicon.ico",
         "builds/one/index.html",
-        "claims/one.json",
+        "manifests/one.claim",
         "manifests/one.json",
         "shared/assets/index-B3x9aZ0q.js",
     ]

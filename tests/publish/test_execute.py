@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from bluegreen_cdn.domain.headers import ObjectHeaders
-from bluegreen_cdn.domain.manifest import MANIFEST_PREFIX, Manifest
+from bluegreen_cdn.domain.manifest import Manifest, build_of_manifest_key
 from bluegreen_cdn.errors import (
     BlueGreenError,
     BuildConflict,
@@ -39,7 +39,7 @@ def put(store: MemoryStore, key: str, data: bytes, **metadata: str) -> None:
 
 
 def assert_every_manifest_is_whole(store: MemoryStore) -> None:
-    for key in [key for key in store.objects if key.startswith(MANIFEST_PREFIX)]:
+    for key in [key for key in store.objects if build_of_manifest_key(key)]:
         for file in Manifest.from_json_bytes(store.objects[key][1]).files:
             stored, data = store.objects[file.key]
             assert (stored.sha256, len(data)) == (file.sha256, file.size), f"{key} names {file.key} too early"
@@ -53,7 +53,7 @@ def test_what_a_publish_leaves_behind(storefront: Path) -> None:
         "builds/one/favicon.ico",
         "builds/one/index.html",
         "builds/one/locales/de.json",
-        "claims/one.json",
+        "manifests/one.claim",
         "manifests/one.json",
         "shared/assets/cart-Dk3fP0_x.js",
         "shared/assets/index-B3x9aZ0q.js",
@@ -169,7 +169,7 @@ def race(store: MemoryStore, paths: list[Path], build_ids: list[str]) -> list[Pu
     return outcomes
 
 
-@pytest.mark.parametrize("at", ["claims/one.json", "builds/one/index.html", "manifests/one.json"])
+@pytest.mark.parametrize("at", ["manifests/one.claim", "builds/one/index.html", "manifests/one.json"])
 def test_two_publishers_of_the_same_build_both_succeed(storefront: Path, at: str) -> None:
     store = Gate(at, 2)
     outcomes = race(store, [storefront, storefront], ["one", "one"])
@@ -181,7 +181,7 @@ def test_two_publishers_of_the_same_build_both_succeed(storefront: Path, at: str
 def test_two_publishers_of_different_builds_under_one_id(folder: Writer) -> None:
     # Each has a file that the other lacks and one that differs: without a claim each could stop the other for good.
     paths = [folder(name, {"index.html": name, f"{name}.txt": name, "a.txt": "same"}) for name in ("left", "right")]
-    store = Gate("claims/one.json", 2)
+    store = Gate("manifests/one.claim", 2)
     outcomes = race(store, paths, ["one", "one"])
     results = [outcome for outcome in outcomes if isinstance(outcome, PublishResult)]
     refused = [outcome for outcome in outcomes if isinstance(outcome, BuildConflict)]
@@ -201,7 +201,7 @@ def test_two_builds_that_disagree_about_a_hashed_file(folder: Writer) -> None:
     (conflict,) = [outcome for outcome in outcomes if isinstance(outcome, SharedFileConflict)]
     assert f"unhashed=['{name}']" in str(conflict)
     assert_every_manifest_is_whole(store)
-    assert len([key for key in store.objects if key.startswith(MANIFEST_PREFIX)]) == 1
+    assert len([key for key in store.objects if build_of_manifest_key(key)]) == 1
 
 
 def test_an_interrupted_build_id_is_not_given_to_other_content(storefront: Path) -> None:

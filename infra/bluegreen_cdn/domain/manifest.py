@@ -18,6 +18,7 @@ from bluegreen_cdn.errors import ForeignState, InvalidInput, UnsupportedFormat
 MANIFEST_FORMAT = 1
 MANIFEST_PREFIX = "manifests/"
 _SUFFIX = ".json"
+_CLAIM_SUFFIX = ".claim"
 _SHA256 = re.compile("[0-9a-f]{64}")
 
 
@@ -157,6 +158,19 @@ class Manifest:
 def manifest_key(build_id: str) -> str:
     """The key of a build's manifest."""
     return f"{MANIFEST_PREFIX}{check_build_id(build_id)}{_SUFFIX}"
+
+
+def claim_key(build_id: str) -> str:
+    """The key of the note that says which content a build id has been given to, before the build exists.
+
+    It lies with the manifests because nothing there can be reached through the CDN.
+    """
+    return f"{MANIFEST_PREFIX}{check_build_id(build_id)}{_CLAIM_SUFFIX}"
+
+
+def is_claim_key(key: str) -> bool:
+    """Whether a key under `manifests/` is a claim; every other one is a manifest."""
+    return key.startswith(MANIFEST_PREFIX) and key.endswith(_CLAIM_SUFFIX)
 
 
 def build_of_manifest_key(key: str) -> str | None:

@@ -11,10 +11,10 @@ import threading
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-from bluegreen_cdn.defaults import CLAIM_PREFIX, DIGEST_METADATA, SMALL_FILE_BYTES, UPLOAD_WORKERS
+from bluegreen_cdn.defaults import DIGEST_METADATA, SMALL_FILE_BYTES, UPLOAD_WORKERS
 from bluegreen_cdn.domain.classification import CacheClass
 from bluegreen_cdn.domain.headers import ObjectHeaders
-from bluegreen_cdn.domain.manifest import Manifest, manifest_key
+from bluegreen_cdn.domain.manifest import Manifest, claim_key, manifest_key
 from bluegreen_cdn.errors import BuildConflict, FileChanged, ForeignState, PublishError
 from bluegreen_cdn.publish.object_store import NewObject, ObjectStore, PutOutcome
 from bluegreen_cdn.publish.parallel import for_each
@@ -167,7 +167,7 @@ def _claim_build_id(plan: PublishPlan, store: ObjectStore) -> None:
     """
     build_id = plan.manifest.build_id
     body = json.dumps({"format": 1, "content": plan.content}).encode()
-    claim = _internal_object(f"{CLAIM_PREFIX}{build_id}.json", body)
+    claim = _internal_object(claim_key(build_id), body)
     if store.put_if_absent(claim, io.BytesIO(body)) is PutOutcome.EXISTS and store.get(claim.key) != body:
         raise BuildConflict(
             f"build id {build_id!r} is taken in {store.name}: a publish of other content has begun under it (see "

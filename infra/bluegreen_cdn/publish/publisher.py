@@ -3,7 +3,14 @@
 from bluegreen_cdn.defaults import DEFAULT_DOCUMENT_MODE, UPLOAD_WORKERS
 from bluegreen_cdn.domain.builds import check_build_id, content_build_id
 from bluegreen_cdn.domain.classification import ClassificationRules
-from bluegreen_cdn.domain.manifest import MANIFEST_PREFIX, Manifest, build_of_manifest_key, check_mode, manifest_key
+from bluegreen_cdn.domain.manifest import (
+    MANIFEST_PREFIX,
+    Manifest,
+    build_of_manifest_key,
+    check_mode,
+    is_claim_key,
+    manifest_key,
+)
 from bluegreen_cdn.errors import ForeignState, NotFound
 from bluegreen_cdn.publish.execute import PublishResult, execute
 from bluegreen_cdn.publish.object_store import ObjectStore
@@ -94,7 +101,8 @@ def retained_manifests(store: ObjectStore) -> list[Manifest]:
         except NotFound:  # collected since the listing
             return
 
-    for_each(read, store.list_keys(MANIFEST_PREFIX), workers=UPLOAD_WORKERS)
+    keys = (key for key in store.list_keys(MANIFEST_PREFIX) if not is_claim_key(key))
+    for_each(read, keys, workers=UPLOAD_WORKERS)
     return sorted(found, key=lambda manifest: manifest.build_id)
 
 
