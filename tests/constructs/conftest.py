@@ -11,7 +11,7 @@ import pytest
 
 # Before the Node process starts: its validation has a gate of its own, and its warning is no finding of a test.
 os.environ.setdefault("CDK_VALIDATION", "false")
-os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "1")
+os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")
 
 import aws_cdk as cdk
 from bluegreen_cdn.constructs import BlueGreenSite, Build

@@ -222,7 +222,7 @@ def test_own_domain_names_come_with_their_certificate(synthesise: Any) -> None:
     assert config["Aliases"] == ["shop.example"]
     assert config["ViewerCertificate"]["AcmCertificateArn"] == arn
     assert config["ViewerCertificate"]["MinimumProtocolVersion"] == "TLSv1.2_2021"
-    assert Template.from_json(templates["web"]).find_outputs("*", {"Value": "https://shop.example"})
+    assert Template.from_json(templates["shop-edge"]).find_outputs("*", {"Value": "https://shop.example"})
 
 
 def test_answers_carry_security_headers_and_may_be_loaded_elsewhere(templates: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 
-from aws_cdk import Duration, Stack
+from aws_cdk import CfnOutput, Duration, Stack
 from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_cloudfront as cloudfront
 from aws_cdk import aws_cloudfront_origins as origins
@@ -40,6 +40,7 @@ class EdgeDistribution(Construct):
         functions: What runs inside CloudFront.
         policies: Cache, origin request and response headers policies.
         identity: What the buckets need to know of the distribution.
+        url: Where the site is: its first own domain name, else CloudFront's.
     """
 
     def __init__(
@@ -113,6 +114,8 @@ class EdgeDistribution(Construct):
             },
         )
         self.identity = self._publish_identity(name, list(bucket_names), rules, mode)
+        self.url = f"https://{domain_names[0] if domain_names else self.distribution.distribution_domain_name}"
+        CfnOutput(self, "Url", description=f"Where {name} is", value=self.url)
         if customize_distribution is not None:
             customize_distribution(self.distribution)
 

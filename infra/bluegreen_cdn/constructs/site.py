@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack, Token
+from aws_cdk import Duration, RemovalPolicy, Stack, Token
 from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_cloudfront as cloudfront
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -115,7 +115,6 @@ class BlueGreenSite(Construct):
         super().__init__(scope, construct_id)
         self.name = name
         self.build = build
-        self._domain_names = tuple(domain_names)
         rollout = rollout or Rollout.canary()
         rules = rules or ClassificationRules.default()
 
@@ -197,7 +196,6 @@ class BlueGreenSite(Construct):
             parameter_name=parameter_name(self.name, "alias"),
             string_value=f"{self.release.function.function_name}:{ALIAS}",
         )
-        CfnOutput(self, "Url", description="Where the site is", value=self.url)
 
     @property
     def distribution(self) -> cloudfront.Distribution:
@@ -207,7 +205,7 @@ class BlueGreenSite(Construct):
     @property
     def url(self) -> str:
         """Where the site is: its first own domain name, else CloudFront's."""
-        return f"https://{self._domain_names[0] if self._domain_names else self.distribution.distribution_domain_name}"
+        return self.edge.url
 
     @property
     def key_value_store(self) -> cloudfront.KeyValueStore:

@@ -1,0 +1,1 @@
+"""The consumer's own package, called as many CDK projects call theirs."""
