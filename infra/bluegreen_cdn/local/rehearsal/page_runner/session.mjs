@@ -1,5 +1,6 @@
 // One tab of one visitor: documents one after the other, what was asked of them, and what happened.
 
+import { ACTIONS, sleep } from "./actions.mjs";
 import { CookieJar } from "./cookies.mjs";
 import { Page } from "./page.mjs";
 import { Transport, digestOf, isLoopback } from "./transport.mjs";
@@ -11,8 +12,6 @@ const QUIET_MS = 8;
 const MAXIMUM_DOCUMENTS = 20;
 /** A failure of these is not one of the page. */
 const ASIDE = new Set(["beacon", "icon", "prefetch"]);
-
-const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 export class Session {
   #navigation;
@@ -106,7 +105,7 @@ export class Session {
     const act = ACTIONS[name];
     if (!act)
       throw new Error(`unknown action ${JSON.stringify(action)}; choose one of ${Object.keys(ACTIONS).join(", ")}`);
-    await act.call(this, value, action);
+    await act(this, value, action);
     await this.#settle();
   }
 
@@ -198,10 +197,6 @@ export class Session {
     return this.page.document;
   }
 
-  static get actions() {
-    return ACTIONS;
-  }
-
   element(selector) {
     const found = this.#document.querySelector(selector);
     if (!found) throw new Error(`no element matches ${selector} on ${this.#document.URL}`);
@@ -216,41 +211,6 @@ export class Session {
     return this.#open(url, type);
   }
 }
-
-const ACTIONS = {
-  /** Loads a document into the tab. */
-  navigate(address) {
-    return this.open(this.resolve(address), "navigate");
-  },
-  reload() {
-    return this.open(this.page?.document.URL ?? this.origin.href, "reload");
-  },
-  click(selector) {
-    this.element(selector).click();
-  },
-  /** Changes the route as the back button does: the address, and a popstate event. */
-  route(address) {
-    const { window } = this.page ?? {};
-    if (!window) throw new Error("no page is open");
-    window.history.pushState(null, "", this.resolve(address));
-    window.dispatchEvent(new window.PopStateEvent("popstate", { state: null }));
-  },
-  wait(ms) {
-    return sleep(Math.min(Number(ms), this.deadline - Date.now()));
-  },
-  async waitFor(selector, { ms = 2_000 }) {
-    const end = Math.min(Date.now() + ms, this.deadline);
-    while (!this.page?.document.querySelector(selector)) {
-      if (Date.now() > end)
-        throw new Error(`nothing matched ${selector} within ${ms} ms on ${this.page?.document.URL}`);
-      await sleep(10);
-    }
-  },
-  /** Runs a script in the page. */
-  evaluate(source) {
-    this.page?.run(String(source));
-  },
-};
 
 /** What is wrong with a message, or null. */
 export function complaint({ id, url, actions = [], viewerIp }, isOpen) {

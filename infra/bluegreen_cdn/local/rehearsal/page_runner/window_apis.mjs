@@ -1,7 +1,8 @@
-// What a page expects of its window and jsdom leaves out: fetch and beacons, reportError, cookies, and harmless stand-ins
-// for what only has a meaning on a screen.
+// What a page expects of its window, what matters to a release, and jsdom leaves out: fetch and beacons, cookies,
+// reportError, timers that can be waited for.
 
 import { reportException } from "./jsdom_extension.mjs";
+import { installStandIns } from "./stand_ins.mjs";
 
 export function installWindowApis(window, page) {
   const hostPromise = (work) =>
@@ -75,17 +76,16 @@ export function installWindowApis(window, page) {
   };
 
   window.reportError = (error) => reportException(window, error, page.url);
-  // Sync requests and sockets would leave this process, and with it the loopback rule.
+  // A synchronous request would leave this process, and with it the loopback rule.
   const open = window.XMLHttpRequest.prototype.open;
   window.XMLHttpRequest.prototype.open = function (method, url, asynchronous = true, ...rest) {
     if (!asynchronous)
       throw new window.DOMException("synchronous requests are not supported here", "InvalidAccessError");
     return open.call(this, method, url, true, ...rest);
   };
-  delete window.WebSocket;
 
   installTimers(window, page);
-  installScreen(window);
+  installStandIns(window, page);
   for (const name of [
     "structuredClone",
     "TextEncoder",
@@ -164,43 +164,4 @@ function installTimers(window, page) {
     page.timers.delete(handle);
     stop(handle);
   };
-}
-
-function installScreen(window) {
-  const nothing = () => {};
-  class Observer {
-    constructor(callback) {
-      this.callback = callback;
-    }
-    observe = nothing;
-    unobserve = nothing;
-    disconnect = nothing;
-    takeRecords = () => [];
-  }
-  // Everything is on the screen here, so what loads when it becomes visible loads.
-  class IntersectionObserver extends Observer {
-    observe = (target) =>
-      window.setTimeout(
-        () =>
-          this.callback([{ target, isIntersecting: true, intersectionRatio: 1, time: window.performance.now() }], this),
-        0,
-      );
-  }
-  window.ResizeObserver ??= Observer;
-  window.IntersectionObserver ??= IntersectionObserver;
-  window.matchMedia ??= (media) => ({
-    matches: false,
-    media,
-    onchange: null,
-    addListener: nothing,
-    removeListener: nothing,
-    addEventListener: nothing,
-    removeEventListener: nothing,
-    dispatchEvent: () => false,
-  });
-  window.requestIdleCallback ??= (callback) =>
-    window.setTimeout(() => callback({ didTimeout: false, timeRemaining: () => 50 }), 1);
-  window.cancelIdleCallback ??= (handle) => window.clearTimeout(handle);
-  for (const name of ["scroll", "scrollTo", "scrollBy", "alert", "print", "focus", "blur"]) window[name] = nothing;
-  window.Element.prototype.scrollIntoView ??= nothing;
 }
