@@ -165,6 +165,39 @@ def test_the_latched_predecessor_of_a_release_is_not_its_control_group() -> None
     assert decide(failed).control.is_latched("b"), "the rollback leads back to b"
 
 
+def test_a_rollback_never_leads_back_to_a_latched_build() -> None:
+    control = ControlState(latches=(Latch("b", "d-1"),))
+    third = release(target="c", previous="b", status=FAILED, number=3)
+    seen = look(rollback(target="b", number=4), third, release(status=SUCCEEDED), alias=ON_B, control=control)
+    assert next_state(seen) is None
+    assert sides(decide(replace(seen, routing=replace(seen.routing, candidate="c", weight=9)))) == ("a", None, 0)
+
+
+def test_a_rollback_leads_before_the_alias_has_followed_it() -> None:
+    """CloudFormation takes a release back that had succeeded, because something else in the stack failed."""
+    assert sides(decide(look(rollback(), release(status=SUCCEEDED), alias=ON_B, stable="b"))) == ("a", None, 0)
+    assert next_state(look(rollback(), release(status=FAILED), alias=ON_A, alarms=("worse",))) is None
+
+
+def test_after_a_rollback_the_alias_leads_again() -> None:
+    seen = look(rollback(status=SUCCEEDED), release(status=FAILED), alias=ON_B)
+    assert sides(decide(seen)) == ("b", None, 0)
+
+
+def test_a_failed_release_of_the_stable_build_changes_nothing() -> None:
+    assert next_state(look(release(target="a", previous="b", status=FAILED), alias=ON_A)) is None
+
+
+def test_nothing_is_let_in_beside_a_latched_primary_without_a_release() -> None:
+    control = ControlState(latches=(Latch("b", "d-1"),))
+    alias = AliasTraffic(primary="b", additional="c", additional_weight=1000)
+    assert next_state(look(release(status=SUCCEEDED), alias=alias, control=control)) is None
+
+
+def test_a_new_hold_out_reaches_the_edge() -> None:
+    assert decide(replace(look(alias=ON_A), holdout=0)).routing.holdout == 0
+
+
 # -- pins -----------------------------------------------------------------------------------------------------------
 
 
@@ -206,6 +239,11 @@ def test_a_release_that_was_running_when_the_pin_was_set_neither_gets_in_nor_cle
     assert next_state(look(release(status=SUCCEEDED), alias=ON_B, control=control)) is None
 
 
+def test_a_release_that_succeeded_in_the_moment_of_its_alarm_does_not_clear_the_pin() -> None:
+    control = ControlState(pin=Pin(build="a", after="-"), latches=(Latch("b", "d-1"),))
+    assert next_state(look(release(status=SUCCEEDED), alias=ON_B, control=control)) is None
+
+
 # -- hooks ----------------------------------------------------------------------------------------------------------
 
 HOOK = PendingHook(deployment="d-1", execution="e-1", kind=HookKind.AFTER, until=1300)
@@ -239,6 +277,12 @@ def test_an_alarm_during_the_bake_fails_it_in_the_same_look() -> None:
 
 def test_a_hook_of_an_ended_deployment_is_dropped() -> None:
     decision = decide(look(release(status=STOPPED), alias=ON_A, control=ControlState(hook=HOOK), now=9999))
+    assert decision.answer is None
+    assert decision.control.hook is None
+
+
+def test_a_hook_of_another_deployment_is_dropped() -> None:
+    decision = decide(look(release(number=9), alias=ON_A, candidate="b", control=ControlState(hook=HOOK), now=9999))
     assert decision.answer is None
     assert decision.control.hook is None
 
