@@ -15,6 +15,8 @@ from bluegreen_cdn.local.edge.messages import Headers, Request, Response, format
 
 AWS_DOMAINS = (".amazonaws.com", ".on.aws")
 LOOPBACK = ("localhost", "127.0.0.1")
+SIGNED = "AWS4-HMAC-SHA256 Credential=cloudfront, SignedHeaders=host, Signature=of-origin-access-control"
+"""What CloudFront adds for a function URL with origin access control; ours looks for a signature, not into it."""
 _CONDITIONS = {"if-none-match": "IfNoneMatch"}
 
 
@@ -59,6 +61,8 @@ def fetch(http: urllib3.PoolManager, endpoint: str, origin: Origin, request: Req
         headers["host"] = origin.domain_name
     if request.cookies:
         headers["cookie"] = format_cookies(request.cookies)
+    if origin.access_control_id is not None:
+        headers["authorization"] = SIGNED
     url = f"{base}{request.uri}" + (f"?{query}" if query else "")
     try:
         answer = http.request(
