@@ -350,3 +350,27 @@ def test_a_page_that_hangs_does_not_stop_the_others(site: Site, visitors: Visito
     report = visitors.visit(f"{site.address}/", {"evaluate": "setTimeout(() => { while (true); }, 1)"}, {"wait": 100})
     assert report["failures"] == ["a page kept its process busy without an end"]
     assert visitors.visit(f"{site.address}/")["ok"]
+
+
+@pytest.mark.parametrize(
+    ("script", "noted"),
+    [
+        ("note(document.body instanceof SVGAElement)", "false"),
+        ("addEventListener('click', ({which, detail}) => note(`${which}${detail}`))", "11"),
+        (
+            "const c = new MessageChannel(); c.port2.onmessage = ({data}) => note(data.x); c.port1.postMessage({x: 5})",
+            "5",
+        ),
+        ("document.body.animate([], 5).finished.then(() => note('finished'))", "finished"),
+        ("new IntersectionObserver(([entry]) => note(entry.isIntersecting)).observe(document.body)", "true"),
+        ("new Worker('/gone.js').onerror = () => 0; note(new WebSocket('ws://x').readyState)", "0"),
+        ("requestIdleCallback(() => note(matchMedia('(x)').matches))", "false"),
+        ("new Image().src = 'https://example.com/x.png'; note(document.body.innerText)", "text"),
+        ("document.fonts.ready.then(() => note(CSS.escape('a.b')))", "a\\.b"),
+    ],
+)
+def test_what_jsdom_lacks_is_there(site: Site, visitors: Visitors, script: str, noted: str) -> None:
+    site.serve({"/": page(body=f"text<script>{script}</script>"), "/gone.js": ""})
+    report = visitors.visit(f"{site.address}/", {"click": "body"})
+    assert report["ok"], report
+    assert report["title"] == noted

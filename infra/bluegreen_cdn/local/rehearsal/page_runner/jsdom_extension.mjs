@@ -128,7 +128,7 @@ Image._updateTheImageData = function () {
   this._currentRequestState = "unavailable";
   if (!url) return;
   // Off the stack, as the standard has it: `img.src = …; img.onerror = …` sees its error.
-  const loaded = Promise.resolve().then(() => page.image(url, this.getAttributeNS(null, "crossorigin")));
+  const loaded = Promise.resolve().then(() => page.resources.image(url, this.getAttributeNS(null, "crossorigin")));
   const current = (state) => () => {
     if (this._turn !== turn) return;
     this._currentRequestState = state;
@@ -170,7 +170,7 @@ function followLink(link) {
   const cors = link.getAttributeNS(null, "crossorigin");
   const events = (promise) => settle(link, page.work(promise), undefined, undefined);
   if (rel.includes("modulepreload")) events(page.modules.preload(url));
-  else if (rel.includes("preload")) events(page.preload(url, link.getAttributeNS(null, "as"), cors));
+  else if (rel.includes("preload")) events(page.resources.preload(url, link.getAttributeNS(null, "as"), cors));
   else if (rel.includes("prefetch")) events(page.resource(url, { kind: "prefetch", mode: "no-cors" }));
   else if (rel.includes("icon")) page.work(page.resource(url, { kind: "icon", mode: "no-cors" })).catch(() => {});
 }

@@ -1,4 +1,4 @@
-// One document in a tab: its window, its resources, its errors.
+// One document in a tab: its window, its scripts, its errors, its end.
 
 import { Timeline } from "./timeline.mjs";
 import {
@@ -11,22 +11,18 @@ import {
   runScript,
 } from "./jsdom_extension.mjs";
 import { ModuleMap, ModuleUnavailable } from "./modules.mjs";
-import { BlockedRequest } from "./transport.mjs";
-import { flat, installWindowApis } from "./window_apis.mjs";
+import { Resources } from "./resources.mjs";
+import { visibleText } from "./stand_ins.mjs";
+import { installWindowApis } from "./window_apis.mjs";
 
 const SCRIPT_TIMEOUT_MS = 5_000;
-const EMPTY = { script: "text/javascript", module: "text/javascript", style: "text/css" };
-const URL_IN_STYLE = /@import[^;]*;|url\(\s*(?:"([^"]*)"|'([^']*)'|([^)\s]*))\s*\)/gi;
-const FONT_FACE = /@font-face\s*{([^}]*)}/gi;
 
 export class Page {
   timers = new Set();
   timeoutMs = SCRIPT_TIMEOUT_MS;
   #busy = 0;
   #ownErrors = new WeakSet();
-  #preloaded = new Map();
-  #inlineStyles = new WeakSet();
-  #images = new Map();
+  resources = new Resources(this);
 
   /** @param answer what the document's request was answered with */
   constructor(session, answer, { type, referrer, storage }) {
@@ -44,7 +40,7 @@ export class Page {
       virtualConsole,
       resources: {
         userAgent: session.visitor.userAgent,
-        interceptors: [requestInterceptor((request, { element }) => this.#intercept(request, element))],
+        interceptors: [requestInterceptor((request, { element }) => this.resources.intercept(request, element))],
       },
       beforeParse: (window) => this.#prepare(window, answer, type, storage),
     });
@@ -124,136 +120,8 @@ export class Page {
       });
   }
 
-  // -- resources -----------------------------------------------------------------------------------------------------
-
-  async #intercept(request, element) {
-    const { url, method } = request;
-    const kind =
-      { script: "script", link: "style", style: "style", iframe: "frame", frame: "frame" }[element?.localName] ?? "xhr";
-    const mode =
-      kind === "frame" ? "navigate" : kind === "xhr" || element.hasAttribute("crossorigin") ? "cors" : "no-cors";
-    const headers =
-      kind === "xhr"
-        ? Object.fromEntries(
-            [...request.headers].filter(
-              ([name]) => !/^(accept-encoding|cookie|host|origin|referer|user-agent)$/.test(name),
-            ),
-          )
-        : {};
-    const body = request.body ? Buffer.from(await request.arrayBuffer()) : undefined;
-    const {
-      status,
-      headers: got,
-      body: bytes,
-    } = await this.work(this.resource(url, { kind, mode, method, headers, body }));
-    if (kind === "style" && !/^text\/css\b/i.test(got["content-type"] ?? "text/css"))
-      throw new Error(`${got["content-type"]} is not a stylesheet`);
-    return new Response([101, 204, 205, 304].includes(status) ? null : bytes, { status, headers: flat(got) });
-  }
-
-  /** One request of this page, put into its timeline; a cross-origin answer that the page may not read is an error. */
-  async resource(address, options) {
-    const page = new URL(this.url);
-    const url = new URL(address, this.url);
-    if (url.protocol === "data:" || url.protocol === "blob:") return embedded(url);
-    const credentials = options.credentials ?? (options.mode === "no-cors" ? "include" : "same-origin");
-    const kind = url.pathname === "/_bluegreen/beacon" ? "beacon" : options.kind;
-    const preloaded = this.#preloaded.get(url.href);
-    this.#preloaded.delete(url.href);
-    let answer;
-    try {
-      answer = await (preloaded ?? this.session.transport.request(url.href, { ...options, kind, credentials, page }));
-    } catch (error) {
-      if (!(error instanceof BlockedRequest)) throw error;
-      this.session.external(url.href);
-      if (["fetch", "xhr"].includes(kind)) throw error;
-      const now = performance.now();
-      answer = {
-        url: url.href,
-        status: 200,
-        headers: { "content-type": EMPTY[kind] ?? "" },
-        body: Buffer.alloc(0),
-        started: now,
-        finished: now,
-        fromCache: true,
-      };
-      return answer;
-    }
-    const sameOrigin = new URL(answer.url).origin === page.origin;
-    const shown = sameOrigin || allows(answer.headers["timing-allow-origin"], page.origin);
-    const initiatorType =
-      {
-        module: "script",
-        style: "link",
-        image: "img",
-        icon: "link",
-        font: "css",
-        xhr: "xmlhttprequest",
-        prefetch: "link",
-      }[kind] ?? kind;
-    this.timeline.request({ ...answer, requested: url.href }, { entryType: "resource", initiatorType, shown });
-    if (options.mode === "cors" && !sameOrigin && !readableAcross(answer.headers, page.origin, credentials)) {
-      throw new Error(`${url.href} has no Access-Control-Allow-Origin for ${page.origin}`);
-    }
-    if (kind === "style" && answer.status === 200) this.#followStyle(answer.body.toString("utf8"), answer.url);
-    return answer;
-  }
-
-  /** A document asks once for each image, however many elements show it. */
-  image(url, crossOrigin) {
-    const mode = crossOrigin === null ? "no-cors" : "cors";
-    const key = `${mode} ${url}`;
-    if (!this.#images.has(key)) {
-      const loading = this.#image(url, mode);
-      this.#images.set(key, loading);
-      loading.catch(() => this.#images.delete(key));
-    }
-    return this.#images.get(key);
-  }
-
-  async #image(url, mode) {
-    const answer = await this.resource(url, { kind: "image", mode });
-    // A picture is one by its bytes, not by its status; an error page is not.
-    if (answer.status > 399 || /^text\/html/i.test(answer.headers["content-type"] ?? ""))
-      throw new Error(`status ${answer.status}`);
-    if (answer.status === 204 || answer.body.length === 0) throw new Error("no image");
-    return answer;
-  }
-
-  async preload(url, as, crossOrigin) {
-    const loading = this.resource(url, {
-      kind: as === "fetch" ? "fetch" : (as ?? "preload"),
-      mode: crossOrigin === null ? "no-cors" : "cors",
-    });
-    const answer = await loading;
-    if (answer.status > 399) throw new Error(`status ${answer.status}`);
-    this.#preloaded.set(new URL(url).href, loading);
-    return answer;
-  }
-
-  /** Fonts (the first source of each face) and pictures that a style names; their failures are no events, as in browsers. */
-  #followStyle(text, base) {
-    const found = new Map();
-    const faces = [...text.matchAll(FONT_FACE)];
-    for (const [, face] of faces) for (const address of urls(face).slice(0, 1)) found.set(address, "font");
-    for (const address of urls(text.replace(FONT_FACE, ""))) found.set(address, "image");
-    for (const [address, kind] of found) {
-      if (address.startsWith("#") || !URL.canParse(address, base)) continue;
-      this.work(this.resource(new URL(address, base).href, { kind, mode: kind === "font" ? "cors" : "no-cors" })).catch(
-        () => {},
-      );
-    }
-  }
-
-  followInlineStyles() {
-    for (const element of this.document.querySelectorAll("style, [style*=url]")) {
-      if (this.#inlineStyles.has(element)) continue;
-      this.#inlineStyles.add(element);
-      this.#followStyle(
-        element.localName === "style" ? element.textContent : element.getAttribute("style"),
-        this.document.baseURI,
-      );
-    }
+  resource(address, options) {
+    return this.resources.request(address, options);
   }
 
   // -- scripts and errors ----------------------------------------------------------------------------------------------
@@ -320,15 +188,9 @@ export class Page {
 
   // -- end ---------------------------------------------------------------------------------------------------------------
 
-  /** What a reader sees: the text, without scripts and styles. */
+  /** What a reader sees. */
   text() {
-    const walk = (node) =>
-      node.nodeType === 3
-        ? node.data
-        : /^(script|style|noscript|template)$/i.test(node.localName ?? "")
-          ? ""
-          : [...node.childNodes].map(walk).join("");
-    return this.document?.body ? walk(this.document.body).trim() : "";
+    return this.document?.body ? visibleText(this.document.body).trim() : "";
   }
 
   storage() {
@@ -362,33 +224,6 @@ export class Page {
     implementationOf(this.window)?._virtualConsole?.removeAllListeners?.();
   }
 }
-
-function embedded(url) {
-  const now = performance.now();
-  const [, type = "", base64, data = ""] = /^data:([^,]*?)(;base64)?,(.*)$/s.exec(url.href) ?? [];
-  const body = base64 ? Buffer.from(decodeURIComponent(data), "base64") : Buffer.from(decodeURIComponent(data));
-  return {
-    url: url.href,
-    status: 200,
-    headers: { "content-type": type || "text/plain" },
-    body,
-    started: now,
-    finished: now,
-    fromCache: true,
-  };
-}
-
-const urls = (style) =>
-  [...style.matchAll(URL_IN_STYLE)].map(([, double, single, bare]) => double ?? single ?? bare).filter(Boolean);
-
-const allows = (header, origin) => (header ?? "").split(",").some((value) => ["*", origin].includes(value.trim()));
-
-const readableAcross = (headers, origin, credentials) => {
-  const allowed = headers["access-control-allow-origin"];
-  return credentials === "include"
-    ? allowed === origin && headers["access-control-allow-credentials"] === "true"
-    : allowed === "*" || allowed === origin;
-};
 
 function readable(value) {
   if (value && typeof value === "object" && "message" in value) return `${value.name ?? "Error"}: ${value.message}`;

@@ -194,7 +194,7 @@ function installElements(window) {
   });
   add(HTMLElement.prototype, {
     get innerText() {
-      return this.textContent;
+      return visibleText(this);
     },
     set innerText(text) {
       this.textContent = text;
@@ -216,4 +216,11 @@ function installElements(window) {
       this.dispatchEvent(new window.Event("close"));
     },
   });
+}
+
+/** The text of a node without scripts, styles and templates; layout is not looked at. */
+export function visibleText(node) {
+  if (node.nodeType === node.TEXT_NODE) return node.data;
+  if (/^(script|style|noscript|template)$/i.test(node.localName ?? "")) return "";
+  return [...node.childNodes].map(visibleText).join("");
 }
