@@ -1,6 +1,7 @@
 import math
 import random
 import re
+from typing import Any
 
 import pytest
 from bluegreen_cdn import defaults
@@ -11,7 +12,8 @@ from bluegreen_cdn.domain.verdict import (
     Role,
     Verdict,
 )
-from hypothesis import assume, given
+from bluegreen_cdn.local.cloud.metric_math import Evaluation
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 VERDICT = Verdict()
@@ -137,6 +139,32 @@ def evaluate_as_text(values: dict[tuple[Role, str], float]) -> float:
 )
 def test_the_rendered_text_computes_the_same_score(values: dict[tuple[Role, str], float]) -> None:
     assert evaluate_as_text(values) == pytest.approx(VERDICT.score(values), rel=1e-9)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(
+        st.dictionaries(st.tuples(st.sampled_from(Role), st.sampled_from([PAGE_LOADS, SCRIPT_ERRORS])), loads),
+        min_size=1,
+        max_size=5,
+    )
+)
+def test_the_local_cloud_computes_the_same_score_minute_by_minute(minutes: list[dict[tuple[Role, str], float]]) -> None:
+    """An independent reading of metric math, over series with holes: what fires the alarm in a rehearsal."""
+    math_ = VERDICT.metric_math()
+    values: dict[str, Any] = {
+        metric.id: {
+            float(minute): float(sums_[metric.role, metric.name])
+            for minute, sums_ in enumerate(minutes)
+            if (metric.role, metric.name) in sums_
+        }
+        for metric in math_.metrics
+    }
+    grid = [float(minute) for minute in range(len(minutes))]
+    for query in math_.queries:
+        values[query.id] = Evaluation(values=values, grid=grid).run(query.expression)
+    for minute, sums_ in enumerate(minutes):
+        assert values["score"][float(minute)] == pytest.approx(VERDICT.score(sums_), rel=1e-9)
 
 
 def test_rendering_is_what_cloudwatch_accepts() -> None:
