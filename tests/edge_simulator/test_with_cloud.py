@@ -193,7 +193,7 @@ def running(tmp_path_factory):
 
 
 def test_it_serves_what_the_apis_describe(running):
-    arranged, edge = running
+    _, edge = running
     status = edge.wait_until_serving(20)
     assert status["locations"]["us-east-1"]["routing"] == {"stable": "b1"}
     answer, body = fetch(edge, "/index.html", x_bluegreen_sim_location="us-east-1")

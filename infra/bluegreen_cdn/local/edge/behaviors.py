@@ -12,7 +12,7 @@ from bluegreen_cdn.local.edge.config import Behavior, Distribution
 def _compile(pattern: str) -> re.Pattern[str]:
     parts = {"*": ".*", "?": "."}
     body = "".join(parts.get(character) or re.escape(character) for character in pattern.removeprefix("/"))
-    return re.compile(f"/?{body}", re.DOTALL)
+    return re.compile(f"/{body}", re.DOTALL)
 
 
 def pattern_matches(pattern: str, uri: str) -> bool:

@@ -78,7 +78,6 @@ class EdgeServer:
         admin = web.AppRunner(admin_app(self.edge, self._log), access_log=None, shutdown_timeout=1)
         self.port = await self._listen(viewers, self.port)
         self.admin_port = await self._listen(admin, self.admin_port)
-        await self.refresher.refresh_config()
         self._tasks = [asyncio.create_task(self.refresher.run()), asyncio.create_task(self._flush())]
 
     async def _listen(self, runner: web.BaseRunner, port: int) -> int:
@@ -150,7 +149,9 @@ def main(arguments: list[str] | None = None) -> int:
     except OSError as error:
         print(f"the edge simulator cannot start: {error.strerror or error}", file=sys.stderr, flush=True)
         return 1
-    return 0
+    # A call to a cloud that does not answer may hang in a thread for a while yet; nothing is left to wait for.
+    sys.stderr.flush()
+    os._exit(0)
 
 
 if __name__ == "__main__":

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
@@ -19,7 +17,6 @@ CODE_MAXIMUM_BYTES = 10_240
 MEMORY_MAXIMUM_BYTES = 2 * 1024 * 1024
 TIME_LIMIT_SECONDS = 0.25
 """CPU time. CloudFront allows far less, but counts it on other machines than this."""
-HANG_SECONDS = 10.0
 CUSTOM_DATA_MAXIMUM_BYTES = 800
 MESSAGE_MAXIMUM_CHARACTERS = 1_000
 
@@ -106,7 +103,6 @@ class Function:
         Raises:
             FunctionFailed: with the function's own message.
         """
-        _watchdog.begin(self.name)
         try:
             self._start(json.dumps({"event": event, "place": place, "stores": stores}))
             while True:
@@ -123,8 +119,6 @@ class Function:
             # after a broken limit the engine's memory is in no known state
             self._load()
             raise FunctionFailed(_explained(str(error))) from None
-        finally:
-            _watchdog.end()
 
 
 def _answer(read: Read, item: Mapping[str, Any]) -> dict[str, Any]:
@@ -148,40 +142,3 @@ def _explained(message: str) -> str:
     if "out of memory" in message or message.strip() == "null":
         return f"the function used more than its {MEMORY_MAXIMUM_BYTES} bytes of memory"
     return message[:MESSAGE_MAXIMUM_CHARACTERS]
-
-
-class _Watchdog:
-    """Ends the process when a function never returns.
-
-    QuickJS enforces its time limit on calls, not on what runs after an `await`; there an endless loop would leave a
-    simulator that neither serves nor says why.
-    """
-
-    def __init__(self) -> None:
-        self._name: str | None = None
-        self._since = 0.0
-        self._started = False
-
-    def begin(self, name: str) -> None:
-        if not self._started:
-            self._started = True
-            threading.Thread(target=self._watch, name="function-watchdog", daemon=True).start()
-        self._since = time.monotonic()
-        self._name = name
-
-    def end(self) -> None:
-        self._name = None
-
-    def _watch(self) -> None:
-        import os
-        import sys
-
-        while True:
-            time.sleep(1)
-            name = self._name
-            if name is not None and time.monotonic() - self._since > HANG_SECONDS:
-                print(f"function {name!r} does not return: an endless loop after an await", file=sys.stderr, flush=True)
-                os._exit(70)
-
-
-_watchdog = _Watchdog()
