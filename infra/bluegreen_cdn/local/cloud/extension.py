@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from bluegreen_cdn.local.cloud import (
     alarm_records,
     bucket_resources,
+    lambda_versions,
     lambda_workers,
     s3_faults,
     schedules,
@@ -49,6 +50,7 @@ def install(ministack: Ministack, clock: ScaledClock) -> Extension:
     engine = _install_codedeploy(ministack, surroundings, clock, timeline)
     _install_cloudwatch(ministack, surroundings, clock, timeline)
     schedules.install(ministack.events, clock)
+    lambda_versions.install(ministack.provisioners)
     faults = Faults()
     bucket_resources.install(ministack.s3, ministack.provisioners)
     Replication(ministack.s3, ministack.responses, faults, clock, timeline)

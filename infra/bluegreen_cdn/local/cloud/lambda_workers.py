@@ -3,6 +3,7 @@
 import time
 from typing import Any
 
+from bluegreen_cdn.local.cloud.custom_resource_failures import CustomResourceFailures
 from bluegreen_cdn.local.cloud.emf import parse_line
 from bluegreen_cdn.local.cloud.metric_store import MetricStore
 from bluegreen_cdn.local.cloud.seams import replace, require
@@ -13,6 +14,7 @@ FIRST_LOG_LINE_SECONDS = 0.004
 def install(ministack: Any, store: MetricStore) -> None:
     """Patch ministack's worker class and its dispatcher."""
     runtime, service = ministack.lambda_runtime, ministack.lambda_service
+    custom_resources = CustomResourceFailures(ministack.custom_resource)
     request_scope = ministack.responses.request_scope
     require(runtime, "Worker", "_account_region_from_function_config")
     require(runtime.Worker, "_read_stderr", "_drain_stderr_bounded")
@@ -52,6 +54,7 @@ def install(ministack: Any, store: MetricStore) -> None:
         original_emit(
             config.get("FunctionName", ""), duration_ms=(time.time() - started) * 1000, error=failed, throttle=False
         )
+        custom_resources.notice(event, result)
         return result
 
     def emit(function_name: str, duration_ms: float, error: bool, throttle: bool) -> None:

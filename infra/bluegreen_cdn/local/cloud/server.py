@@ -10,6 +10,7 @@ import os
 import resource
 import shutil
 import signal
+import socket
 import sys
 import threading
 from pathlib import Path
@@ -57,6 +58,7 @@ def _serve(options: argparse.Namespace) -> int:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, 8192)), hard))
 
+    _check_port(options.port)
     from bluegreen_cdn.local.cloud import extension, ministack_modules
     from bluegreen_cdn.local.cloud.admin import Admin, with_admin
 
@@ -70,6 +72,17 @@ def _serve(options: argparse.Namespace) -> int:
         ministack.lambda_runtime.reset()
         shutil.rmtree(environment["TMPDIR"], ignore_errors=True)
     return 0
+
+
+def _check_port(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            raise LocalCloudError(
+                f"port {port} on {HOST} cannot be opened ({error.strerror}): choose another, or let one be chosen"
+            ) from None
 
 
 async def _until_stopped(application: Any, options: argparse.Namespace) -> None:
