@@ -19,8 +19,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bluegreen_cdn.domain.edge_config import render_client
-from bluegreen_cdn.edge_code import edge_handler_path
+from bluegreen_cdn.edge_code import edge_handler_path, render_client
 from bluegreen_cdn.errors import BlueGreenError
 
 _PACKAGE = Path(__file__).resolve().parents[1]

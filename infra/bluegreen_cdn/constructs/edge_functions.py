@@ -12,8 +12,7 @@ from bluegreen_cdn.constructs.bundling import edge_archive
 from bluegreen_cdn.constructs.handler_function import archive_code
 from bluegreen_cdn.constructs.names import resource_name
 from bluegreen_cdn.domain.classification import ClassificationRules
-from bluegreen_cdn.domain.edge_config import render_function
-from bluegreen_cdn.edge_code import edge_handler_path
+from bluegreen_cdn.edge_code import edge_handler_path, render_function
 
 
 class EdgeFunctions(Construct):

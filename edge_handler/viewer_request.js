@@ -1,0 +1,226 @@
+// Viewer request, CloudFront Functions runtime 2.0: which build answers?
+// The twin of domain/requests.py and domain/routing.py; the same vectors run through both.
+// House rules for this file: comments on lines of their own, `await` only into a variable, `catch` with its binding.
+import cf from 'cloudfront';
+import crypto from 'crypto';
+
+const CONFIG = {/*BLUEGREEN_CONFIG*/};
+const BUILD_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+const TOKEN = /^([A-Za-z0-9][A-Za-z0-9._-]{0,63})~([0-9a-z]{1,8})~([A-Za-z0-9_-]{22})$/;
+const HTML_DESTINATION = /^(?:document|i?frame|embed|object|fencedframe)$/;
+const NEWEST_FORMAT = 1;
+
+async function handler(event) {
+  const request = event.request;
+  const plan = planRequest(request.uri, text(request.headers, 'accept'), text(request.headers, 'sec-fetch-dest'));
+  delete request.headers['x-bluegreen-visitor'];
+  delete request.headers['x-bluegreen-role'];
+  request.headers['x-build-id'] = { value: 'shared' };
+  if (plan.kind === 'malformed') return answer(400);
+  if (plan.kind === 'missing') return answer(404);
+  if (plan.kind === 'internal') {
+    const internal = await answerInternal(event, plan.uri);
+    return internal;
+  }
+  request.uri = plan.uri;
+  if (plan.kind === 'shared' || plan.kind === 'built') return request;
+
+  const chosen = await choose(event, plan.kind === 'entry');
+  if (!chosen.build) return answer(503);
+  request.headers['x-build-id'] = { value: chosen.build };
+  if (chosen.mark) request.headers['x-bluegreen-visitor'] = { value: chosen.mark };
+  // In a hashed folder no origin request follows: the path gets its build here.
+  if (plan.kind === 'build-file') request.uri = '/builds/' + chosen.build + plan.uri;
+  cf.logCustomData('build=' + chosen.build + ' role=' + chosen.role);
+  return request;
+}
+
+// -- what is asked for ------------------------------------------------------------------------------------------------
+
+function planRequest(uri, accept, destination) {
+  let path;
+  try {
+    path = decodeURIComponent(uri).slice(1);
+  } catch (error) {
+    return { kind: 'malformed' };
+  }
+  if (uri[0] !== '/' || /[\x00-\x1f\x7f\\]|(?:^|\/)\.\.?(?:\/|$)/.test(path)) return { kind: 'malformed' };
+  const parts = path.split('/');
+  if (parts[0] === '_bluegreen') return planned('internal', path);
+  if (parts.length > 1 || path) {
+    if (parts[0] === 'shared' || parts[0] === 'manifests') return planned('missing', path);
+    if (parts[0] === 'builds') return planBuilt(path, parts[1] || '', parts.slice(2).join('/'));
+  }
+  const kind = classify(path);
+  // Precompressed variants belong here: a shared path gets .br or .gz by its extension and accept-encoding.
+  if (kind === 'shared') return planned('shared', 'shared/' + path);
+  if (kind === 'entry') return planned('entry', path);
+  if (CONFIG.folder.test(path)) return planned('build-file', path);
+  if (wantsDocument(path, accept, destination)) return planned('entry', documentPath(path));
+  return planned('file', path);
+}
+
+function planBuilt(path, build, name) {
+  const kind = classify(name);
+  if (kind === 'shared' && BUILD_ID.test(build)) return planned('shared', 'shared/' + name);
+  const isDocument = kind === 'entry' || lastPart(name).indexOf('.') < 0;
+  return planned(BUILD_ID.test(build) && !isDocument ? 'built' : 'missing', path);
+}
+
+function classify(path) {
+  if (CONFIG.entry.test(path)) return 'entry';
+  if (CONFIG.unhashed.test(path)) return 'versioned';
+  if (CONFIG.hashed.test(path)) return 'shared';
+  const start = CONFIG.folder.exec(path);
+  if (!start || CONFIG.companion.test(path)) return 'versioned';
+  const folders = path.slice(start[0].length).split('/');
+  const name = folders.pop();
+  const hashed = CONFIG.token.test(name) || folders.some((part) => CONFIG.tokenFolder.test(part));
+  return hashed ? 'shared' : 'versioned';
+}
+
+function wantsDocument(path, accept, destination) {
+  if (lastPart(path).indexOf('.') >= 0 || path.startsWith('.well-known/')) return false;
+  if (HTML_DESTINATION.test(destination)) return true;
+  if (destination && destination !== 'empty') return false;
+  if (!accept || accept.indexOf('text/html') >= 0) return true;
+  const byNameOnly = CONFIG.mode === 'spa' && destination === 'empty' && path !== '';
+  return accept.indexOf('*/*') >= 0 && !byNameOnly;
+}
+
+function documentPath(path) {
+  const folder = path.replace(/\/+$/, '');
+  if (CONFIG.mode === 'spa' || !folder) return 'index.html';
+  return CONFIG.mode === 'directory' ? folder + '/index.html' : folder + '.html';
+}
+
+function planned(kind, path) {
+  return { kind, uri: '/' + path.split('/').map(encodeURIComponent).join('/').replace(/%40/g, '@') };
+}
+
+function lastPart(path) {
+  return path.slice(path.lastIndexOf('/') + 1);
+}
+
+// -- which build ------------------------------------------------------------------------------------------------------
+
+async function choose(event, isEntry) {
+  const request = event.request;
+  const preview = text(request.querystring, '__bg_preview') || text(request.cookies, '__Host-bg-preview');
+  if (preview) {
+    const build = await verify(preview, 'preview');
+    if (build) return { build, role: 'preview', mark: 'preview' };
+  }
+  const last = buildCookie(request);
+  const state = await readRouting();
+  // Only what the visitor already has can be right; anything else may mix two builds on a page.
+  if (!state) return { build: last, role: 'unknown' };
+  if (!isEntry && last) {
+    const role = roleOf(state, last);
+    if (role !== 'other') return { build: last, role };
+    const retained = await read('build/' + last);
+    if (retained !== null) return { build: last, role };
+  }
+  if (!state.candidate) return { build: state.stable, role: 'stable' };
+  const visitor = visitorCookie(request);
+  let slot;
+  if (visitor && visitor.candidate === state.candidate) {
+    slot = visitor.slot;
+  } else {
+    slot = slotOf(state.candidate, visitor ? visitor.seed : event.viewer.ip + '|' + text(request.headers, 'user-agent'));
+  }
+  const build = slot < Math.min(state.weight, 10000 - state.holdout) ? state.candidate : state.stable;
+  const mark = isEntry ? state.candidate + '.' + slot + '.' + (visitor ? visitor.seed : '-') : '';
+  return { build, role: roleOf(state, build), mark };
+}
+
+function slotOf(candidate, seed) {
+  const digest = crypto.createHash('sha256').update(candidate + ':' + seed).digest('hex');
+  return parseInt(digest.slice(0, 8), 16) % 10000;
+}
+
+function roleOf(state, build) {
+  return build === state.stable ? 'stable' : build === state.candidate ? 'candidate' : 'other';
+}
+
+async function readRouting() {
+  const value = await read('routing');
+  try {
+    const state = JSON.parse(value);
+    const known = state.format >= 0 && state.format <= NEWEST_FORMAT && BUILD_ID.test(state.stable);
+    return known ? state : null;
+  } catch (error) {
+    return null;
+  }
+}
+
+async function read(key) {
+  try {
+    const value = await cf.kvs().get(key);
+    return value;
+  } catch (error) {
+    return null;
+  }
+}
+
+// -- what the viewer sent ---------------------------------------------------------------------------------------------
+
+function text(items, name) {
+  return items[name] ? items[name].value : '';
+}
+
+function buildCookie(request) {
+  const value = text(request.cookies, '__Host-bg-build');
+  return BUILD_ID.test(value) ? value : null;
+}
+
+function visitorCookie(request) {
+  // 1.<seed>.<candidate>.<slot>; a candidate may hold dots itself.
+  const match = /^1\.([0-9a-z]{8,32})\.(.+)\.([0-9]{1,4})$/.exec(text(request.cookies, '__Host-bg-visitor'));
+  if (!match || !BUILD_ID.test(match[2])) return null;
+  return { seed: match[1], candidate: match[2], slot: parseInt(match[3], 10) };
+}
+
+async function verify(token, purpose) {
+  const match = TOKEN.exec(token);
+  if (!match || parseInt(match[2], 36) < Math.floor(Date.now() / 1000)) return null;
+  const secret = await read('secret');
+  if (!secret) return null;
+  const mac = crypto.createHmac('sha256', secret).update(purpose + ':' + match[1] + '~' + match[2]);
+  return mac.digest('base64url').slice(0, 22) === match[3] ? match[1] : null;
+}
+
+// -- /_bluegreen/ -----------------------------------------------------------------------------------------------------
+
+async function answerInternal(event, uri) {
+  const request = event.request;
+  if (uri === '/_bluegreen/client.js' || uri === '/_bluegreen/client.mjs') return request;
+  if (uri !== '/_bluegreen/beacon' && uri !== '/_bluegreen/release.json') return answer(404);
+  const state = await readRouting();
+  if (!state) return answer(503);
+  if (uri === '/_bluegreen/release.json') {
+    const last = buildCookie(request);
+    const body = { stable: state.stable, build: last, newer: !!last && roleOf(state, last) === 'other' };
+    const response = answer(200);
+    response.headers['content-type'] = { value: 'application/json' };
+    response.body = JSON.stringify(body);
+    return response;
+  }
+  // A report that cannot be told from a forged one is dropped without a word.
+  if (!['l', 'e', 'a', 's'].every((name) => /^[0-9]{0,3}$/.test(text(request.querystring, name)))) return answer(204);
+  const build = await verify(text(request.querystring, 't'), 'beacon');
+  if (!build) return answer(204);
+  const role = roleOf(state, build);
+  if (role === 'other') {
+    const retained = await read('build/' + build);
+    if (retained === null) return answer(204);
+  }
+  request.headers['x-build-id'] = { value: build };
+  request.headers['x-bluegreen-role'] = { value: role };
+  request.cookies = {};
+  return request;
+}
+
+function answer(status) {
+  return { statusCode: status, headers: { 'cache-control': { value: 'no-store' } } };
+}

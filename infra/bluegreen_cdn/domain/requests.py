@@ -1,0 +1,157 @@
+"""What a viewer's request asks for: the twin of the first half of `viewer_request.js`.
+
+S3 decodes the path it is asked for, so decisions are taken on the decoded path and the path that goes on is encoded
+anew, in one way: `[slug]` and `%5Bslug%5D` are one file and one cache entry, and a `+`, which S3 may read as a space,
+becomes `%2B`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from urllib.parse import quote, unquote_to_bytes
+
+from bluegreen_cdn.domain.classification import CacheClass, ClassificationRules
+from bluegreen_cdn.domain.routing import is_build_id
+from bluegreen_cdn.errors import InvalidRules
+
+
+class DocumentMode(StrEnum):
+    """How a path without an extension becomes a document."""
+
+    SPA = "spa"
+    """`/checkout` → `/index.html`."""
+    DIRECTORY = "directory"
+    """`/about` and `/about/` → `/about/index.html`."""
+    HTML = "html"
+    """`/about` and `/about/` → `/about.html`."""
+
+    @classmethod
+    def parse(cls, value: str) -> DocumentMode:
+        """Reads a mode by its name.
+
+        Raises:
+            InvalidRules: There is no such mode.
+        """
+        try:
+            return cls(value)
+        except ValueError:
+            raise InvalidRules(f"there is no document mode {value!r}; there are {', '.join(cls)}") from None
+
+
+class Plan(StrEnum):
+    """What viewer request does with a path."""
+
+    SHARED = "shared"
+    """`/shared/…`, for all builds."""
+    ENTRY = "entry"
+    """Build by slot."""
+    FILE = "file"
+    """Build of the visitor's last document; the origin request adds the build to the path."""
+    BUILD_FILE = "build-file"
+    """As FILE, but in a hashed folder, whose behaviour has no origin request: the path gets the build at once."""
+    BUILT = "built"
+    """`/builds/<id>/…`, asked for as such."""
+    INTERNAL = "internal"
+    """`/_bluegreen/…`."""
+    MISSING = "missing"
+    """404."""
+    MALFORMED = "malformed"
+    """400."""
+
+
+@dataclass(frozen=True)
+class PlannedRequest:
+    """A plan and the path it applies to, encoded."""
+
+    plan: Plan
+    uri: str
+
+
+_MALFORMED = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\\]|(?:^|/)\.\.?(?:/|$)")
+_HTML_DESTINATIONS = ("document", "iframe", "frame", "embed", "object", "fencedframe")
+
+
+def wants_document(path: str, mode: DocumentMode, *, accept: str | None, fetch_destination: str | None) -> bool:
+    """Whether a request may be answered with an HTML document that its path does not name.
+
+    Args:
+        path: Decoded, without a leading slash.
+        mode: The site's document mode.
+        accept: The `accept` header.
+        fetch_destination: The `sec-fetch-dest` header.
+    """
+    if "." in path.rpartition("/")[2] or path.startswith(".well-known/"):
+        return False
+    if fetch_destination in _HTML_DESTINATIONS:
+        return True
+    if fetch_destination not in (None, "", "empty"):
+        return False
+    if not accept or "text/html" in accept:
+        return True
+    # In a single-page app every path would answer a script's fetch; there it must ask for HTML by name.
+    by_name_only = mode is DocumentMode.SPA and fetch_destination == "empty" and path != ""
+    return "*/*" in accept and not by_name_only
+
+
+def plan_request(
+    uri: str,
+    rules: ClassificationRules,
+    mode: DocumentMode,
+    *,
+    accept: str | None = None,
+    fetch_destination: str | None = None,
+) -> PlannedRequest:
+    """Says what a path asks for and under which path it goes on.
+
+    Args:
+        uri: The path as the viewer sent it, with its leading slash.
+        rules: The site's classification.
+        mode: The site's document mode.
+        accept: The `accept` header. Default: none.
+        fetch_destination: The `sec-fetch-dest` header. Default: none.
+    """
+    try:
+        if _MALFORMED.search(uri):
+            return PlannedRequest(Plan.MALFORMED, uri)
+        path = unquote_to_bytes(uri).decode()[1:]
+    except UnicodeDecodeError:
+        return PlannedRequest(Plan.MALFORMED, uri)
+    if not uri.startswith("/") or _FORBIDDEN.search(path):
+        return PlannedRequest(Plan.MALFORMED, uri)
+    top, _, rest = path.partition("/")
+    if top == "_bluegreen":
+        return PlannedRequest(Plan.INTERNAL, _encode(path))
+    if top in ("shared", "manifests"):
+        return PlannedRequest(Plan.MISSING, _encode(path))
+    if top == "builds":
+        build, _, name = rest.partition("/")
+        cache_class = rules.classify(name)
+        if cache_class is CacheClass.SHARED and is_build_id(build):
+            return PlannedRequest(Plan.SHARED, _encode(f"shared/{name}"))
+        document = cache_class is CacheClass.ENTRY or "." not in name.rpartition("/")[2]
+        found = is_build_id(build) and not document
+        return PlannedRequest(Plan.BUILT if found else Plan.MISSING, _encode(path))
+    cache_class = rules.classify(path)
+    if cache_class is CacheClass.SHARED:
+        return PlannedRequest(Plan.SHARED, _encode(f"shared/{path}"))
+    if cache_class is CacheClass.ENTRY:
+        return PlannedRequest(Plan.ENTRY, _encode(path))
+    if rules.in_hashed_folder(path):
+        return PlannedRequest(Plan.BUILD_FILE, _encode(path))
+    if wants_document(path, mode, accept=accept, fetch_destination=fetch_destination):
+        return PlannedRequest(Plan.ENTRY, _encode(_document(path, mode)))
+    return PlannedRequest(Plan.FILE, _encode(path))
+
+
+def _document(path: str, mode: DocumentMode) -> str:
+    folder = path.rstrip("/")
+    if mode is DocumentMode.SPA or not folder:
+        return "index.html"
+    return f"{folder}/index.html" if mode is DocumentMode.DIRECTORY else f"{folder}.html"
+
+
+def _encode(path: str) -> str:
+    return quote("/" + path, safe="/!'()*~@")
