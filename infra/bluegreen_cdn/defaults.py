@@ -83,9 +83,10 @@ VERIFY_WAIT_MINUTES = 10
 # -- verdict --------------------------------------------------------------------------------------------------------
 METRIC_NAMESPACE = "BluegreenCdn"
 VERDICT_PERIOD_SECONDS = 60
-VERDICT_MINIMUM_PAGE_LOADS = 50
+VERDICT_MINIMUM_PAGE_LOADS = 20
+"""Of the candidate in one period: a handful of visitors decides nothing. The test itself doubts small samples, too."""
 VERDICT_MINIMUM_STABLE_PAGE_LOADS = 5
-"""Far fewer than the candidate's: at full weight stable keeps only the hold-out, and the test itself doubts a small control."""
+"""Far fewer than the candidate's, because at full weight stable keeps only the hold-out."""
 BEACON_MAXIMUM_LOADS = 10
 BEACON_MAXIMUM_EVENTS = 1000
 """What one beacon may report; a page sends several when it lives long."""

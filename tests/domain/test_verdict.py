@@ -101,7 +101,7 @@ def test_false_alarms_are_rare_when_both_builds_are_alike() -> None:
     minutes = 40_000
     for minute in range(minutes):
         rate = (0.0005, 0.002, 0.01, 0.05)[minute % 4]
-        n1, n0 = ((50, 450), (100, 900), (950, 50), (500, 500))[minute // 4 % 4]
+        n1, n0 = ((20, 180), (100, 900), (950, 50), (500, 500))[minute // 4 % 4]
         b1, b0 = _binomial(rng, n1, rate), _binomial(rng, n0, rate)
         alarms += VERDICT.is_worse(sums(n1, b1, n0, b0))
     assert alarms / minutes < 0.0005, alarms
