@@ -36,6 +36,7 @@ class Site:
         self.answers: dict[str, Answer] = {}
         self.asked: list[Asked] = []
         self.folder: Path | None = None
+        self.headers: Mapping[str, str] = {}
 
     def serve(self, pages: Mapping[str, str | Answer]) -> None:
         self.answers.update({path: Answer(page) if isinstance(page, str) else page for path, page in pages.items()})
@@ -81,7 +82,7 @@ class Handler(BaseHTTPRequestHandler):
             status = 304
         content = b"" if status in (204, 304) else answer.body.encode() if isinstance(answer.body, str) else answer.body
         self.send_response(status)
-        for name, value in {"content-type": content_type, **answer.headers}.items():
+        for name, value in {"content-type": content_type, **site.headers, **answer.headers}.items():
             for line in value.split("\n"):
                 self.send_header(name, line)
         if status not in (204, 304):

@@ -1,12 +1,14 @@
 """The storefront's pages, run: good builds work, the bad one fails where it should."""
 
+from urllib.parse import parse_qs, urlsplit
+
 import pytest
+from bluegreen_cdn.edge_code import edge_handler_path
 from bluegreen_cdn.local.rehearsal.example_builds import example_build
 
 from .conftest import Answer, Site, Sites, Visitors
 
-CLIENT = """addEventListener('error', (event) => (window.seen = (window.seen ?? 0) + 1), true);
-addEventListener('pagehide', () => fetch(`/_bluegreen/beacon?e=${window.seen ?? 0}`, { keepalive: true }));"""
+TOKEN = "build-1~abc123~signature_of-it"
 
 
 @pytest.fixture
@@ -14,8 +16,22 @@ def storefront(sites: Sites, request: pytest.FixtureRequest) -> Site:
     site = sites.site(f"storefront-{request.param}")
     site.asked.clear()
     site.folder = example_build("storefront", request.param)
-    site.serve({"/_bluegreen/client.js": CLIENT, "/_bluegreen/beacon": Answer(status=204)})
+    site.headers = {"server-timing": f'cdn;dur=1, bluegreen;desc="{TOKEN}"'}
+    client = (edge_handler_path() / "client.js").read_text()
+    site.serve({"/_bluegreen/client.js": client, "/_bluegreen/beacon": Answer(status=204)})
     return site
+
+
+def reported(site: Site) -> dict[str, int]:
+    """The sums of what the client script sent: page loads, script errors, failed assets, slow loads."""
+    sums = dict.fromkeys("leas", 0)
+    for path in site.paths():
+        if path.startswith("/_bluegreen/beacon?"):
+            query = parse_qs(urlsplit(path).query)
+            assert query["t"] == [TOKEN]
+            for name in sums:
+                sums[name] += int(query[name][0])
+    return sums
 
 
 @pytest.mark.parametrize(("storefront", "build"), [("first", "first"), ("second", "second")], indirect=["storefront"])
@@ -31,7 +47,7 @@ def test_a_good_build_sells(storefront: Site, build: str, visitors: Visitors) ->
     assert report["ok"], report
     assert report["texts"] == {"#build": build, "#locale-build": build, "#total": "£18.75"}
     assert report["build"] == build
-    assert storefront.paths()[-1] == "/_bluegreen/beacon?e=0"
+    assert reported(storefront) == {"l": 1, "e": 0, "a": 0, "s": 0}
 
 
 @pytest.mark.parametrize("storefront", ["first"], indirect=True)
@@ -62,7 +78,7 @@ def test_the_bad_checkout_throws_and_is_reported(storefront: Site, directly: boo
     assert not report["rendered"]
     assert [error["type"] for error in report["errors"]] == ["error"]
     assert "TypeError" in report["errors"][0]["message"]
-    assert storefront.paths()[-1] == "/_bluegreen/beacon?e=1"
+    assert reported(storefront) == {"l": 1, "e": 1, "a": 0, "s": 0}
 
 
 @pytest.mark.parametrize("storefront", ["first"], indirect=True)
@@ -76,3 +92,4 @@ def test_a_chunk_that_is_gone_breaks_the_page(storefront: Site, visitors: Visito
     assert {request["kind"] for request in report["requests"] if request["status"] == 404} == {"module"}
     assert [error["type"] for error in report["errors"]] == ["resource", "error"]
     assert "Failed to fetch dynamically imported module" in report["errors"][1]["message"]
+    assert reported(storefront)["a"] == 1

@@ -80,26 +80,7 @@ export class Page {
     this.timeline.origin = answer.started;
     this.timeline.install();
     installWindowApis(window, this);
-    const times = { domContentLoadedEventEnd: 0, loadEventEnd: 0 };
-    this.timeline.request(answer, {
-      entryType: "navigation",
-      initiatorType: "navigation",
-      shown: true,
-      live: {
-        type,
-        get domContentLoadedEventEnd() {
-          return times.domContentLoadedEventEnd;
-        },
-        get loadEventEnd() {
-          return times.loadEventEnd;
-        },
-        get duration() {
-          return times.loadEventEnd;
-        },
-      },
-    });
-    window.addEventListener("DOMContentLoaded", () => (times.domContentLoadedEventEnd = this.timeline.now()));
-    window.addEventListener("load", () => (times.loadEventEnd = this.timeline.now()));
+    this.timeline.navigation(answer, type);
     window.addEventListener("error", (event) => this.#seeError(event), true);
     window.addEventListener(
       "unhandledrejection",

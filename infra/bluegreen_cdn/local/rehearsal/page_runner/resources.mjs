@@ -100,9 +100,14 @@ export class Resources {
   async preload(url, as, crossOrigin) {
     const kind = as === "fetch" || as === null ? "fetch" : as;
     const loading = this.request(url, { kind, mode: crossOrigin === null ? "no-cors" : "cors" });
-    const answer = await loading;
+    const { href } = new URL(url);
+    // Who asks for it next gets this answer, even when it is still on its way.
+    this.#preloaded.set(href, loading);
+    const answer = await loading.catch((error) => {
+      this.#preloaded.delete(href);
+      throw error;
+    });
     if (answer.status > 399) throw new Error(`status ${answer.status}`);
-    this.#preloaded.set(new URL(url).href, loading);
     return answer;
   }
 

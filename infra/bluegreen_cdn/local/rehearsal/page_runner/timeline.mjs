@@ -11,8 +11,25 @@ export class Timeline {
 
   now = () => performance.now() - this.origin;
 
+  /** The entry of the document itself, whose times come as they pass. */
+  navigation(answer, type) {
+    const { window } = this;
+    const entry = this.request(answer, { entryType: "navigation", initiatorType: "navigation", shown: true });
+    Object.assign(entry, { type, domInteractive: 0, domComplete: 0 });
+    const follow = (event, before, start, end) => {
+      entry[start] = entry[end] = 0;
+      window.addEventListener(event, () => {
+        entry[before] = entry[start] = this.now();
+        // Listeners of the page see the start; the end comes after them.
+        setTimeout(() => (entry[end] = entry.duration = this.now()), 0);
+      });
+    };
+    follow("DOMContentLoaded", "domInteractive", "domContentLoadedEventStart", "domContentLoadedEventEnd");
+    follow("load", "domComplete", "loadEventStart", "loadEventEnd");
+  }
+
   /** @param shown whether the page may see the details: same origin, or Timing-Allow-Origin */
-  request(answer, { entryType, initiatorType, shown, live = {} }) {
+  request(answer, { entryType, initiatorType, shown }) {
     const { headers } = answer;
     const started = answer.started - this.origin;
     const finished = answer.finished - this.origin;
@@ -34,7 +51,6 @@ export class Timeline {
       decodedBodySize: shown ? answer.body.length : 0,
       serverTiming: shown ? parseServerTiming(headers["server-timing"]) : [],
     };
-    Object.defineProperties(entry, Object.getOwnPropertyDescriptors(live));
     this.add(entry);
     return entry;
   }
