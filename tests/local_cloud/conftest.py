@@ -76,7 +76,7 @@ class Aws:
             found: str = formation.describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"]
             return "" if found.endswith("IN_PROGRESS") else found
 
-        return eventually(status, timeout=30)
+        return eventually(status, timeout=90)
 
     def failure_reasons(self, stack: str) -> str:
         """Give the reasons of a stack's failed events."""
@@ -94,7 +94,7 @@ def zipped(source: str) -> bytes:
     return buffer.getvalue()
 
 
-def eventually(read: Callable[[], Any], *, timeout: float = 15.0) -> Any:
+def eventually(read: Callable[[], Any], *, timeout: float = 45.0) -> Any:
     """Poll until `read` gives something true, and give that."""
     deadline = time.monotonic() + timeout
     while True:

@@ -129,10 +129,10 @@ def build_of(aws: Aws, name: str, version: str) -> str:
 
 def test_a_canary_shifts_in_two_steps_between_its_hooks(aws: Aws) -> None:
     hooks = {"BeforeAllowTraffic": HOOK % "Succeeded", "AfterAllowTraffic": HOOK % "Succeeded"}
-    assert aws.deploy("canary", release_stack("canary", "one", hooks=hooks)) == "CREATE_COMPLETE"
+    assert aws.deploy("canary", release_stack("canary", "one", hooks=hooks, minutes=6)) == "CREATE_COMPLETE"
     assert deployments(aws, "canary") == [], "the first creation of an alias does no canary"
 
-    aws.deploy("canary", release_stack("canary", "two", hooks=hooks), wait=False)
+    aws.deploy("canary", release_stack("canary", "two", hooks=hooks, minutes=6), wait=False)
     seen = eventually(lambda: alias(aws, "canary")[1] and alias(aws, "canary"))
     assert seen == ("1", {"2": 0.1})
     assert aws.settled("canary") == "UPDATE_COMPLETE"

@@ -1,0 +1,41 @@
+"""Which fault touches what."""
+
+import pytest
+from bluegreen_cdn.local.cloud.faults import Faults, InvalidFaultError
+
+
+def test_a_fault_touches_its_bucket_or_its_region_only() -> None:
+    faults = Faults()
+    faults.add({"kind": "down", "region": "eu-west-1"})
+    faults.add({"kind": "replication-drop", "bucket": "b", "keys": "shared/*"})
+    assert faults.is_down("any", "eu-west-1")
+    assert not faults.is_down("any", "us-east-1")
+    assert faults.drops_replica("b", "us-east-1", "shared/a.js")
+    assert not faults.drops_replica("b", "us-east-1", "builds/a.js")
+    assert not faults.drops_replica("c", "us-east-1", "shared/a.js")
+
+
+def test_the_longest_delay_counts_and_slowness_adds_up() -> None:
+    faults = Faults()
+    for seconds in (5, 9):
+        faults.add({"kind": "replication-delay", "bucket": "b", "seconds": seconds})
+        faults.add({"kind": "slow", "seconds": seconds})
+    assert faults.replication_delay("b", "", otherwise=3) == 9
+    assert faults.replication_delay("c", "", otherwise=3) == 3
+    assert faults.slowness("b", "") == 14
+
+
+def test_mending_ends_one_or_all() -> None:
+    faults = Faults()
+    first = faults.add({"kind": "down", "bucket": "a"})
+    faults.add({"kind": "down", "bucket": "b"})
+    faults.remove(first.id)
+    assert [one["bucket"] for one in faults.all()] == ["b"]
+    faults.remove()
+    assert faults.all() == []
+
+
+@pytest.mark.parametrize("request_", [{}, {"kind": "flood"}, {"kind": "slow"}, {"kind": "down", "buckte": "b"}])
+def test_a_fault_that_means_nothing_is_refused(request_: dict[str, str]) -> None:
+    with pytest.raises(InvalidFaultError):
+        Faults().add(request_)
