@@ -198,7 +198,7 @@ def test_code_that_cloudfront_would_refuse_is_refused():
 
 def test_imports_become_requires_on_the_same_line():
     source = (
-        "import cf from 'cloudfront';\nimport { createHash as h } from \"crypto\"\nimport * as q from 'querystring';\n"
+        "import cf from 'cloudfront';\nimport { createHash as h } from \"crypto\"\nimport * as q from'querystring';\n"
     )
     assert modules_to_requires(source).splitlines() == [
         "const cf = require('cloudfront');",

@@ -66,8 +66,9 @@ def test_the_function_sees_what_the_viewer_sent(site, serve):
         """
         function handler(event) {
           const request = event.request;
-          const own = Object.keys(request.headers).filter(function (name) { return name.startsWith('x-bluegreen-sim'); });
-          const seen = [event.viewer.ip, request.uri, request.querystring, request.cookies, own, request.headers.host.value];
+          const headers = request.headers;
+          const own = Object.keys(headers).filter(function (name) { return name.startsWith('x-bluegreen-sim'); });
+          const seen = [event.viewer.ip, request.uri, request.querystring, request.cookies, own, headers.host.value];
           return {statusCode: 200, body: JSON.stringify(seen)};
         }"""
     )

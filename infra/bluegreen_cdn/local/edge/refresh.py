@@ -103,13 +103,14 @@ class Refresher:
             lambdas=await self._lambdas(distribution, old),
             policies=known.policies if known else await self._policies(distribution),
         )
+        # Stores first: nobody is to be served by functions that have nothing to read yet.
+        await self._read_stores(loaded)
         self._edge.loaded = loaded
         if old is not None:
             for arn, worker in old.lambdas.items():
                 if loaded.lambdas.get(arn) is not worker:
                     await worker.close()
         await self._purge(record.id)
-        await self.refresh_stores()
 
     async def _functions(self, distribution: Distribution, old: Loaded | None) -> dict[str, LoadedFunction]:
         found: dict[str, LoadedFunction] = {}
@@ -164,9 +165,10 @@ class Refresher:
 
     async def refresh_stores(self) -> None:
         """Look at every KeyValueStore once, and announce what is new to every location."""
-        loaded = self._edge.loaded
-        if loaded is None:
-            return
+        if self._edge.loaded is not None:
+            await self._read_stores(self._edge.loaded)
+
+    async def _read_stores(self, loaded: Loaded) -> None:
         for arn in sorted(loaded.store_arns()):
             try:
                 etag = await self._call(self._cloud.store_etag, arn)

@@ -1,0 +1,102 @@
+"""This project's own edge code in the simulator: one release through a distribution like the one that is deployed."""
+
+import json
+import re
+
+import pytest
+from bluegreen_cdn.domain.classification import ClassificationRules
+from bluegreen_cdn.domain.routing import RoutingState
+from bluegreen_cdn.edge_code import edge_handler_path, render_function
+
+STORE_ARN = "arn:aws:cloudfront::111122223333:key-value-store/bluegreen-shop"
+YEAR = (31_536_000, 31_536_000, 31_536_000)
+HTML = {"accept": "text/html", "sec_fetch_dest": "document"}
+
+
+@pytest.fixture
+def shop(site):
+    folder, rules = edge_handler_path(), ClassificationRules.default()
+
+    def source(name: str) -> str:
+        return render_function((folder / name).read_text(), rules, "spa", "shop")
+
+    def route(**more):
+        state = RoutingState(epoch=1, stable="b1", **more)
+        site.cloud.put_store(
+            STORE_ARN, routing=state.to_json(), secret="ab" * 32, **{"build/b1": "{}", "build/b2": "{}"}
+        )
+        if site.server is not None:
+            site.refresh()
+
+    route()
+    site.route = route
+    site.on_request(source("viewer_request.js"))
+    request_only = dict(site.behavior["FunctionAssociations"])
+    site.on_response(source("viewer_response.js"))
+    site.at_edge((folder / "origin_request.py").read_text())
+    site.policy("keyed", headers=["x-build-id"], ttl=YEAR)
+    site.policy("by-path", ttl=YEAR)
+    site.further.append(
+        {
+            "PathPattern": "/assets/*",
+            "TargetOriginId": "primary",
+            "CachePolicyId": "by-path",
+            "FunctionAssociations": request_only,
+        }
+    )
+    for build in ("b1", "b2"):
+        page = {"content_type": "text/html", "cache_control": "no-cache", "x_amz_meta_build_id": build}
+        site.put(f"builds/{build}/index.html", f"<p>{build}", **page)
+        site.put(f"builds/{build}/favicon.ico", build, cache_control="no-cache", x_amz_meta_build_id=build)
+    site.put("shared/assets/app-B3x9aZ0q.js", "shared", cache_control="public, max-age=31536000, immutable")
+    return site
+
+
+def cookies(response) -> dict[str, str]:
+    lines = response.headers.get("set-cookie", [])
+    return dict(line.partition(";")[0].partition("=")[::2] for line in lines)
+
+
+def test_documents_files_and_hashed_files_of_the_stable_build(shop):
+    page = shop.get("/checkout", **HTML)
+    assert (page.status, page.body) == (200, b"<p>b1")
+    assert cookies(page)["__Host-bg-build"] == "b1"
+    assert re.search(r'bluegreen;desc="b1~\w+~[\w-]{22}"', page.header("server-timing"))
+    assert shop.trace.custom_data == ["build=b1 role=stable"]
+    assert shop.get("/assets/app-B3x9aZ0q.js").body == b"shared"
+    assert shop.get("/favicon.ico", cookie="__Host-bg-build=b1").body == b"b1"
+    assert shop.asked == ["builds/b1/index.html", "shared/assets/app-B3x9aZ0q.js", "builds/b1/favicon.ico"]
+
+
+def test_weight_moves_new_visitors_and_the_cookie_keeps_them(shop):
+    shop.route(candidate="b2", weight=5000, holdout=0)
+    seen = {ip: shop.get("/", ip=ip, user_agent="t", **HTML) for ip in (f"127.0.2.{n}" for n in range(30))}
+    assert {page.body for page in seen.values()} == {b"<p>b1", b"<p>b2"}
+    page = next(page for page in seen.values() if page.body == b"<p>b2")
+    kept = "; ".join(f"{name}={value}" for name, value in cookies(page).items())
+    assert all(shop.get("/", ip=f"127.0.3.{n}", cookie=kept, **HTML).body == b"<p>b2" for n in range(10))
+    shop.route(candidate="b2", weight=0, holdout=0)
+    assert shop.get("/", cookie=kept, **HTML).body == b"<p>b1"
+    assert shop.get("/favicon.ico", cookie=kept).body == b"b2"
+
+
+def test_the_edge_answers_its_own_paths_and_hides_the_buckets(shop):
+    release = shop.get("/_bluegreen/release.json", cookie="__Host-bg-build=b0")
+    assert json.loads(release.body) == {"stable": "b1", "build": "b0", "newer": True}
+    for hidden in ("/manifests/b1.json", "/shared/assets/app-B3x9aZ0q.js", "/builds/b1/index.html"):
+        assert shop.get(hidden).status == 404
+    assert shop.asked == []
+
+
+def test_an_unreadable_store_never_mixes_builds(shop):
+    shop.deploy()
+    shop.server.edge.locations["us-east-1"].store(STORE_ARN).fault = "unreadable"
+    assert shop.get("/", **HTML).status == 503
+    assert shop.get("/", cookie="__Host-bg-build=b2", **HTML).body == b"<p>b2"
+
+
+def test_without_the_visitor_header_in_the_response_no_visitor_cookie_is_set(shop):
+    shop.route(candidate="b2", weight=5000)
+    assert "__Host-bg-visitor" in cookies(shop.get("/", **HTML))
+    shop.server.edge.request_headers_visible_in_response = False
+    assert set(cookies(shop.get("/", **HTML))) == {"__Host-bg-build"}
