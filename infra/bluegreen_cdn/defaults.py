@@ -82,7 +82,8 @@ VERIFY_WAIT_MINUTES = 10
 
 # -- verdict --------------------------------------------------------------------------------------------------------
 METRIC_NAMESPACE = "BluegreenCdn"
-VERDICT_PERIOD_SECONDS = 60
+VERDICT_PERIOD_SECONDS = 300
+"""The window of the comparison. It slides by the minute, so its length gathers evidence and delays nothing."""
 VERDICT_MINIMUM_PAGE_LOADS = 20
 """Of the candidate in one period: a handful of visitors decides nothing. The test itself doubts small samples, too."""
 VERDICT_MINIMUM_STABLE_PAGE_LOADS = 5
@@ -92,9 +93,8 @@ BEACON_MAXIMUM_EVENTS = 1000
 """What one beacon may report; a page sends several when it lives long."""
 CLIENT_SCRIPT_MAX_AGE_SECONDS = 300
 VERDICT_Z_THRESHOLD = 4.0
-VERDICT_EVALUATION_PERIODS = 3
+VERDICT_EVALUATION_PERIODS = 1
 VERDICT_DATAPOINTS_TO_ALARM = 1
-"""One bad period of the last three: the newest is often read as zero, because its metrics are still on their way."""
 
 # -- tokens ---------------------------------------------------------------------------------------------------------
 BEACON_TOKEN_LIFETIME_SECONDS = 86_400

@@ -7,6 +7,9 @@ rare, and without it two of them on fifty page loads are already "four sigma". W
 
 (1 candidate, 0 stable; n page loads, b bad ones) its only denominator is a product of whole numbers, so `at least 1`
 keeps it from ever being zero and changes nothing else. Below the minimum sample the score is 0.
+
+CloudWatch looks every minute at the last period, so a period of several minutes is a sliding window: a build that breaks
+every page is found out in the first minute, one that breaks a few when enough of them have come together.
 """
 
 from __future__ import annotations
