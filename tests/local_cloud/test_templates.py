@@ -279,3 +279,18 @@ def test_an_edge_of_functions_store_and_lambda_can_be_read_back(aws: Aws) -> Non
     assert code == b"// edge-request"
     summary = cloudfront.describe_function(Name="edge-request", Stage="LIVE")["FunctionSummary"]
     assert summary["FunctionConfig"]["KeyValueStoreAssociations"]["Quantity"] == 1
+
+
+def test_an_update_tells_only_of_what_changed(aws: Aws) -> None:
+    still, moved, added = parameter("/told/still", "x"), parameter("/told/moved", "x"), parameter("/told/added", "x")
+    aws.deploy("told", {"Still": still, "Moved": moved})
+    aws.deploy("told", {"Still": still, "Moved": parameter("/told/moved", "y"), "Added": added})
+    events = aws.client("cloudformation").describe_stack_events(StackName="told")["StackEvents"]
+    seen = [(one["LogicalResourceId"], one["ResourceStatus"]) for one in reversed(events)]
+    told = seen[seen.index(("told", "CREATE_COMPLETE")) + 1 :]
+    assert sorted(one for one in told if one[0] != "told") == [
+        ("Added", "CREATE_COMPLETE"),
+        ("Added", "CREATE_IN_PROGRESS"),
+        ("Moved", "UPDATE_COMPLETE"),
+        ("Moved", "UPDATE_IN_PROGRESS"),
+    ]

@@ -24,6 +24,7 @@ from bluegreen_cdn.local.cloud.metric_store import MetricStore
 from bluegreen_cdn.local.cloud.ministack_modules import Ministack
 from bluegreen_cdn.local.cloud.replication import Replication
 from bluegreen_cdn.local.cloud.seams import require
+from bluegreen_cdn.local.cloud.stack_events import StackEvents
 from bluegreen_cdn.local.cloud.surroundings import MinistackSurroundings
 from bluegreen_cdn.local.cloud.timeline import Timeline
 
@@ -51,6 +52,7 @@ def install(ministack: Ministack, clock: ScaledClock) -> Extension:
     _install_cloudwatch(ministack, surroundings, clock, timeline)
     schedules.install(ministack.events, clock)
     lambda_versions.install(ministack.provisioners)
+    StackEvents(ministack.stacks)
     faults = Faults()
     bucket_resources.install(ministack.s3, ministack.provisioners)
     Replication(ministack.s3, ministack.responses, faults, clock, timeline)
