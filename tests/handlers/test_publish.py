@@ -14,6 +14,8 @@ from bluegreen_cdn.aws.session import client
 from bluegreen_cdn.domain.classification import ClassificationRules
 from bluegreen_cdn.handlers.publish import handler
 from bluegreen_cdn.local.cloud import LocalCloud
+from bluegreen_cdn.publish.publisher import publish
+from bluegreen_cdn.publish.zip_source import ZipSource
 
 pytestmark = pytest.mark.cloud
 
@@ -133,6 +135,20 @@ def test_without_an_asset_the_build_must_exist(site: Site, asset: Any, formation
     handler(formation.event(ResourceProperties=site.properties("one", **asset(BUILD))), context())
     handler(formation.event(ResourceProperties=site.properties("one")), context())
     assert [answer["Status"] for answer in formation.answers] == ["FAILED", "SUCCESS", "SUCCESS"]
+
+
+def test_a_build_published_to_the_bucket_alone_is_made_known_to_the_edge(
+    site: Site, asset: Any, formation: Any, context: Any
+) -> None:
+    properties = site.properties("one", **asset(BUILD))
+    with ZipSource(
+        io.BytesIO(client("s3").get_object(Bucket=properties["SourceBucket"], Key="asset.zip")["Body"].read())
+    ) as source:
+        publish(source, S3ObjectStore(site.bucket), build_id="one")
+    assert site.retained("one") is None
+    handler(formation.event(ResourceProperties=site.properties("one")), context())
+    assert formation.answer["Status"] == "SUCCESS"
+    assert site.retained("one")
 
 
 @pytest.mark.parametrize(

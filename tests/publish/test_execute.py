@@ -1,10 +1,12 @@
 """Publishing: interrupted at every step, raced, repeated, and refused."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from bluegreen_cdn.domain.classification import ClassificationRules
 from bluegreen_cdn.domain.headers import ObjectHeaders
 from bluegreen_cdn.domain.manifest import Manifest, build_of_manifest_key
 from bluegreen_cdn.errors import (
@@ -151,16 +153,21 @@ class Gate(MemoryStore):
         return super().put_if_absent(new, body)  # type: ignore[arg-type]
 
 
-def race(store: MemoryStore, paths: list[Path], build_ids: list[str]) -> list[PublishResult | BlueGreenError]:
+def race(
+    store: MemoryStore,
+    paths: list[Path],
+    build_ids: list[str],
+    rules: Sequence[ClassificationRules | None] = (None, None),
+) -> list[PublishResult | BlueGreenError]:
     outcomes: list[PublishResult | BlueGreenError] = []
 
-    def one(path: Path, build_id: str) -> None:
+    def one(path: Path, build_id: str, its_rules: ClassificationRules | None) -> None:
         try:
-            outcomes.append(run(path, store, build_id=build_id, workers=2))
+            outcomes.append(run(path, store, build_id=build_id, rules=its_rules, workers=2))
         except BlueGreenError as error:
             outcomes.append(error)
 
-    threads = [threading.Thread(target=one, args=pair) for pair in zip(paths, build_ids, strict=True)]
+    threads = [threading.Thread(target=one, args=each) for each in zip(paths, build_ids, rules, strict=True)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -190,6 +197,17 @@ def test_two_publishers_of_different_builds_under_one_id(folder: Writer) -> None
     assert_every_manifest_is_whole(store)
     texts = [key for key in store.objects if key.endswith(("left.txt", "right.txt"))]
     assert len(texts) == 1, "the loser wrote nothing"
+
+
+def test_two_publishers_of_one_content_under_different_rules(storefront: Path) -> None:
+    """Their claims agree; the manifest, which cannot name both, decides."""
+    store = Gate("manifests/one.json", 2)
+    presets = [ClassificationRules.preset("vite"), ClassificationRules.preset("next")]
+    outcomes = race(store, [storefront, storefront], ["one", "one"], rules=presets)
+    assert {type(outcome) for outcome in outcomes} == {PublishResult, BuildConflict}
+    (conflict,) = [outcome for outcome in outcomes if isinstance(outcome, BuildConflict)]
+    assert "published with other classification rules" in str(conflict)
+    assert_every_manifest_is_whole(store)
 
 
 def test_two_builds_that_disagree_about_a_hashed_file(folder: Writer) -> None:
@@ -224,10 +242,6 @@ def test_a_shared_file_of_an_unfinished_build_with_other_bytes(storefront: Path)
         run(storefront, store, build_id="one")
     assert find_manifest(store, "one") is None
     # The mend that it names works under the same id.
-    from dataclasses import replace
-
-    from bluegreen_cdn.domain.classification import ClassificationRules
-
     rules = replace(ClassificationRules.default(), unhashed=("assets/cart-Dk3fP0_x.js",))
     assert not run(storefront, store, build_id="one", rules=rules).already_published
 

@@ -60,7 +60,6 @@ def _fetch(assets: S3ObjectStore, key: str, target: IO[bytes]) -> None:
             f"with `bluegreen publish` before the deployment, or give the function more ephemeral storage"
         )
     assets.download(key, target)
-    target.seek(0)
 
 
 def _check_published(build_id: str, store: ObjectStore, registry: BuildRegistry) -> None:
