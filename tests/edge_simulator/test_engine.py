@@ -205,6 +205,8 @@ def test_imports_become_requires_on_the_same_line():
         "const { createHash : h } = require('crypto');",
         "const q = require('querystring');",
     ]
+    joined = modules_to_requires("import a from'crypto';import b from'cloudfront';")
+    assert joined == "const a = require('crypto');const b = require('cloudfront');"
 
 
 def test_any_text_passes_through():

@@ -21,7 +21,7 @@ CUSTOM_DATA_MAXIMUM_BYTES = 800
 MESSAGE_MAXIMUM_CHARACTERS = 1_000
 
 _IMPORT = re.compile(
-    r"^([ \t]*)import\s+(?:\*\s+as\s+)?([\w$]+|\{[^}]*\})\s+from\s*(['\"])([\w-]+)\3[ \t]*;?", re.MULTILINE
+    r"(^[ \t]*|(?<=;)[ \t]*)import\s+(?:\*\s+as\s+)?([\w$]+|\{[^}]*\})\s+from\s*(['\"])([\w-]+)\3[ \t]*;?", re.MULTILINE
 )
 Read = Callable[[str, str, str | None], Any]
 """(operation, store, key) -> value; raises `KeyValueStoreError`."""

@@ -103,10 +103,14 @@ const __hashes = (function () {
 
   const algorithms = { md5: md5, sha1: sha1, sha256: sha256 };
 
-  function digest(name, bytes) {
+  function find(name) {
     const algorithm = algorithms[String(name).toLowerCase()];
     if (!algorithm) throw new TypeError("not supported algorithm: \"" + name + "\"");
-    return algorithm(bytes);
+    return algorithm;
+  }
+
+  function digest(name, bytes) {
+    return find(name)(bytes);
   }
 
   function hmac(name, key, bytes) {
@@ -122,5 +126,5 @@ const __hashes = (function () {
     return digest(name, outer);
   }
 
-  return { digest: digest, hmac: hmac };
+  return { find: find, digest: digest, hmac: hmac };
 })();

@@ -155,11 +155,11 @@ const __modules = (function () {
 
   const crypto = {
     createHash: function (name) {
-      __hashes.digest(name, new Uint8Array(0));
-      return hashing(function (data) { return __hashes.digest(name, data); });
+      return hashing(__hashes.find(name));
     },
     createHmac: function (name, key) {
       const secret = bytesOf(key);
+      __hashes.find(name);
       return hashing(function (data) { return __hashes.hmac(name, secret, data); });
     },
   };
