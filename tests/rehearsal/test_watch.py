@@ -42,13 +42,13 @@ def test_a_rollback_as_it_is_seen_from_outside() -> None:
     assert not world.watch.without(BAD)
     world.status = status(BAD, 1000)
     world.look(2)
-    world.happens(5, "alarm", name="worse", state="ALARM")
+    world.happens(5, "alarm", alarm="worse", new="ALARM")
     world.happens(5.5, "deployment", status="Stopped", creator="user", error="ALARM_ACTIVE", message="an alarm is on")
     world.happens(5.6, "deployment", status="Failed", creator="codeDeployRollback", message="not this one")
     world.look(6)
     assert world.watch.alarms_on == {"worse"}
     world.status = status(None, 0)
-    world.happens(7, "alarm", name="worse", state="OK")
+    world.happens(7, "alarm", alarm="worse", new="OK")
     world.look(7)
     release = world.release
     assert (release.alarm_name, release.alarm_at, release.rollback_at) == ("worse", 5, 5.5)
@@ -60,7 +60,7 @@ def test_a_rollback_as_it_is_seen_from_outside() -> None:
 
 def test_an_alarm_before_anybody_was_let_in_is_not_this_releases() -> None:
     world = World()
-    world.happens(1, "alarm", name="drift", state="ALARM")
+    world.happens(1, "alarm", alarm="drift", new="ALARM")
     world.look(1)
     world.status = status(BAD, 1000)
     world.look(2)

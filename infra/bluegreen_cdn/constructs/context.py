@@ -31,7 +31,8 @@ class SiteContext:
         rollout: How it is let in (`rollout`, such as `canary:10%:5m:bake=5m:holdout=5%`).
         rules: The files' classification (`presets`, `hashed_folders`, `hashed`, `unhashed`, `entries`).
         mode: How a path becomes a document (`mode`).
-        verdict: When a candidate is worse (`minimum_page_loads`, `minimum_stable_page_loads`, `z_threshold`).
+        verdict: When a candidate is worse (`verdict_period_seconds`, `minimum_page_loads`,
+            `minimum_stable_page_loads`, `z_threshold`).
         domain_names: The site's own (`domain_names`).
         certificate_arn: For them (`certificate_arn`).
     """
@@ -99,6 +100,7 @@ def _rules(look_up: LookUp) -> ClassificationRules:
 
 def _verdict(look_up: LookUp) -> Verdict:
     return Verdict(
+        period_seconds=_whole(look_up, "verdict_period_seconds", defaults.VERDICT_PERIOD_SECONDS),
         minimum_page_loads=_whole(look_up, "minimum_page_loads", defaults.VERDICT_MINIMUM_PAGE_LOADS),
         minimum_stable_page_loads=_whole(
             look_up, "minimum_stable_page_loads", defaults.VERDICT_MINIMUM_STABLE_PAGE_LOADS

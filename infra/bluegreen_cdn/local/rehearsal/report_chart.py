@@ -78,7 +78,7 @@ def _weight(release: dict[str, Any], index: int, scale: Scale) -> Iterator[str]:
 
 
 def _observed(data: dict[str, Any], release: dict[str, Any], index: int, scale: Scale) -> Iterator[str]:
-    """One dot per few seconds of equal weight: what visitors who came without a cookie got, its size by their number."""
+    """One dot per few seconds of equal weight: what visitors without a cookie got, its size by their number."""
     marks = release["weights"]
     end = release["ended"] if release["ended"] is not None else scale.end
     for mark, until in zip(marks, [later["at"] for later in marks[1:]] + [end], strict=True):

@@ -129,5 +129,6 @@ def record(
             error=str(entry.get("failure") or ""),
         )
     if pages:
-        for _ in report.get("errors") or []:
-            ledger.script_error(pages[-1], now)
+        for error in report.get("errors") or []:
+            if error.get("type") != "resource":
+                ledger.script_error(pages[-1], now)

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bluegreen_cdn.local.cloud import LocalCloud
@@ -13,9 +13,10 @@ from bluegreen_cdn.local.rehearsal.cdk_cli import CdkCli, CdkResult, checkout_fo
 from bluegreen_cdn.local.rehearsal.options import REGIONS, RehearsalOptions
 
 PROPAGATION_SECONDS = 1.0
+VERDICT_PERIOD_SECONDS = 300
 MINIMUM_PAGE_LOADS = 4
-"""Of the candidate in one period. The default suits a site with real traffic; a rehearsal has some ten page loads with
-scripts a second, and its minutes are short."""
+"""Of the candidate in one period. The defaults suit a site with real traffic: a rehearsal has a few page loads with
+scripts a second, and its minutes are short. CloudWatch looks at the last five minutes once a minute."""
 
 
 class Stopwatch:
@@ -68,16 +69,20 @@ class Stage:
         account = self.cdk.environment["CDK_DEFAULT_ACCOUNT"]
         await self.cdk.bootstrap(account, REGIONS)
 
-    def synthesise(self, build: PreparedBuild) -> asyncio.Task[Path]:
-        """Begin to synthesise the app for a build, in the background."""
-        if build.build_id not in self._assemblies:
-            output = self._work / f"cdk.out.{build.build_id}"
-            self._assemblies[build.build_id] = asyncio.create_task(self.cdk.synth(output, self.context(build)))
-        return self._assemblies[build.build_id]
+    def synthesise(self, builds: Sequence[PreparedBuild]) -> None:
+        """Begin to synthesise the app for each build in turn, in the background: visitors do not wait for it."""
+        previous: asyncio.Task[Path] | None = None
+        for build in builds:
+            previous = self._assemblies[build.build_id] = asyncio.create_task(self._synthesise(build, previous))
+
+    async def _synthesise(self, build: PreparedBuild, previous: asyncio.Task[Path] | None) -> Path:
+        if previous is not None:
+            await previous
+        return await self.cdk.synth(self._work / f"cdk.out.{build.build_id}", self.context(build))
 
     async def deploy(self, build: PreparedBuild) -> CdkResult:
         """Run `cdk deploy --all` for a build; this blocks through the canary, as it does on AWS."""
-        return await self.cdk.deploy(await self.synthesise(build))
+        return await self.cdk.deploy(await self._assemblies[build.build_id])
 
     async def start_edge(self) -> Site:
         """Start the edge simulator and wait until it serves the distribution."""
@@ -111,5 +116,6 @@ class Stage:
             "build": str(build.folder),
             "build_id": build.build_id,
             "rollout": self._options.rollout,
+            "verdict_period_seconds": str(VERDICT_PERIOD_SECONDS),
             "minimum_page_loads": str(MINIMUM_PAGE_LOADS),
         }

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import datetime
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 
 from bluegreen_cdn.domain.rollout import Rollout
 from bluegreen_cdn.errors import BlueGreenError, RehearsalError
@@ -27,7 +27,8 @@ BETWEEN_SECONDS = 4.0
 AFTERWARDS_SECONDS = 6.0
 SETTLE_SECONDS = 20.0
 SESSIONS_AT_A_TIME = 6
-EXAMPLE_ROUTES = ("/checkout", "/checkout", "/cart", "/about")
+EXAMPLE_ROUTES = ("/checkout", "/checkout", "/checkout", "/cart")
+"""Where the example's bad build throws, more often than not."""
 
 
 class Rehearsal:
@@ -86,24 +87,24 @@ class Rehearsal:
         try:
             self._phase("local cloud and bootstrap")
             await stage.start_cloud()
-            first = stage.synthesise(stable)
-            await asyncio.gather(stage.bootstrap(), first)
+            stage.synthesise([build for build in (stable, candidate, bad) if build is not None])
+            await stage.bootstrap()
 
             self._phase("first build")
             await self._first_release(stage, stable)
             site = await stage.start_edge()
-            async with self._visitors(stage, site):
+            async with self._visitors(site, stage):
                 self._phase("visitors arrive")
-                stage.synthesise(candidate)
-                await asyncio.gather(asyncio.sleep(ARRIVAL_SECONDS), stage.synthesise(candidate))
+                await asyncio.sleep(ARRIVAL_SECONDS)
 
                 self._phase("second build is let in")
                 await self._good_release(stage, candidate)
                 if bad is not None:
                     self._phase("between releases")
-                    await asyncio.gather(asyncio.sleep(BETWEEN_SECONDS), stage.synthesise(bad))
+                    await asyncio.sleep(BETWEEN_SECONDS)
                     self._phase("bad build is let in")
                     await self._bad_release(stage, bad)
+
                 self._phase("afterwards")
                 await asyncio.sleep(AFTERWARDS_SECONDS)
                 self._phase("open tabs finish")
@@ -187,7 +188,7 @@ class Rehearsal:
     # -- the visitors -------------------------------------------------------------------------------------------------
 
     @contextlib.asynccontextmanager
-    async def _visitors(self, stage: Stage, site: Site):  # type: ignore[no-untyped-def]
+    async def _visitors(self, site: Site, stage: Stage) -> AsyncIterator[None]:
         """Watch the edge and let visitors come, until the block ends."""
         edge, ledger, clock = stage.edge, self.record.ledger, self._clock
         if edge is None:

@@ -98,7 +98,7 @@ def read_locations(status: Mapping[str, Any]) -> dict[str, EdgeRouting]:
 def alarm_change(event: Mapping[str, Any]) -> tuple[str, bool] | None:
     """Return an alarm's name and whether it went on, if the event says so."""
     if event.get("kind") == "alarm":
-        return str(event.get("name")), event.get("state") == "ALARM"
+        return str(event.get("alarm")), event.get("new") == "ALARM"
     return None
 
 
