@@ -12,6 +12,7 @@ from bluegreen_cdn.domain.verdict import (
     Role,
     Verdict,
 )
+from bluegreen_cdn.errors import InvalidInput
 from bluegreen_cdn.local.cloud.metric_math import Evaluation
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -182,3 +183,19 @@ def test_rendering_is_what_cloudwatch_accepts() -> None:
     assert math_.queries[-1].id == "score"
     assert (math_.threshold, math_.period_seconds) == (3.5, 300)
     assert "candidate_loads >= 70" in math_.queries[-1].expression
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("period_seconds", 45), ("period_seconds", 90), ("period_seconds", 7200), ("minimum_page_loads", 0),
+     ("minimum_page_loads", True), ("minimum_stable_page_loads", 2.5), ("z_threshold", 0), ("z_threshold", math.nan)],
+)  # fmt: skip
+def test_a_verdict_that_cannot_be_reached_or_avoided_is_refused(name: str, value: Any) -> None:
+    with pytest.raises(InvalidInput, match=f"{name} is"):
+        Verdict(**{name: value})
+
+
+def test_a_partly_broken_build_is_found_out_by_the_hold_out_of_a_busy_site() -> None:
+    """Five minutes at full weight: 5 % of the visitors are the control group."""
+    assert VERDICT.is_worse(sums(4750, 950, 250, 2))
+    assert not VERDICT.is_worse(sums(4750, 60, 250, 2))

@@ -8,8 +8,8 @@ rare, and without it two of them on fifty page loads are already "four sigma". W
 (1 candidate, 0 stable; n page loads, b bad ones) its only denominator is a product of whole numbers, so `at least 1`
 keeps it from ever being zero and changes nothing else. Below the minimum sample the score is 0.
 
-CloudWatch looks every minute at the last period, so a period of several minutes is a sliding window: a build that breaks
-every page is found out in the first minute, one that breaks a few when enough of them have come together.
+CloudWatch looks every minute at the last period, so a period of several minutes is a sliding window: a build that
+breaks every page is found out in the first minute, one that breaks a few when enough of them have come together.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from bluegreen_cdn.domain.expressions import (
     at_least,
     at_most,
 )
+from bluegreen_cdn.errors import InvalidInput
 
 PAGE_LOADS = "PageLoads"
 SCRIPT_ERRORS = "ScriptErrors"
@@ -79,12 +80,26 @@ class Verdict:
         minimum_page_loads: Of the candidate; below it there is no verdict.
         minimum_stable_page_loads: Of stable; below it there is no verdict.
         z_threshold: How many standard errors worse the candidate must be.
+
+    Raises:
+        InvalidInput: One of them is out of its range.
     """
 
     period_seconds: int = defaults.VERDICT_PERIOD_SECONDS
     minimum_page_loads: int = defaults.VERDICT_MINIMUM_PAGE_LOADS
     minimum_stable_page_loads: int = defaults.VERDICT_MINIMUM_STABLE_PAGE_LOADS
     z_threshold: float = defaults.VERDICT_Z_THRESHOLD
+
+    def __post_init__(self) -> None:
+        """Refuse what CloudWatch would, or what could never or always set the alarm off."""
+        if not _is_whole(self.period_seconds) or not 60 <= self.period_seconds <= 3600 or self.period_seconds % 60:
+            raise InvalidInput(f"period_seconds is {self.period_seconds!r}; it must be whole minutes from 60 to 3600")
+        for name in ("minimum_page_loads", "minimum_stable_page_loads"):
+            value = getattr(self, name)
+            if not _is_whole(value) or value < 1:
+                raise InvalidInput(f"{name} is {value!r}; it must be a whole number from 1")
+        if not 1 <= self.z_threshold <= 100:
+            raise InvalidInput(f"z_threshold is {self.z_threshold!r}; it must be from 1 to 100 standard errors")
 
     def definition(self) -> Expression:
         """The score: the one definition behind `score` and `metric_math`."""
@@ -127,6 +142,10 @@ class Verdict:
 
 
 _COMPARED = (Role.CANDIDATE, Role.STABLE)
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _bad_loads(role: Role, loads: Expression) -> Expression:
