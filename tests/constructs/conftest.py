@@ -20,6 +20,14 @@ ACCOUNT = "111122223333"
 Resource = dict[str, Any]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep these tests together: they share their synthesised sites and one Node process."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(here):
+            item.add_marker(pytest.mark.xdist_group("app" if item.path.name == "test_app.py" else "constructs"))
+
+
 @dataclass(frozen=True)
 class Templates:
     """The templates of one app.

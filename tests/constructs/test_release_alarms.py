@@ -39,7 +39,7 @@ def test_the_verdict_is_the_domains_definition(templates: Any) -> None:
 
 
 def test_every_id_that_an_expression_names_is_there(templates: Any) -> None:
-    for name in ("verdict", "edge-errors", "sync-dead"):
+    for name in ("verdict", "edge-errors"):
         queries = alarm(templates, f"bluegreen-shop-{name}")["Metrics"]
         ids = {query["Id"] for query in queries}
         for query in queries:

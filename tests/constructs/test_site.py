@@ -1,5 +1,6 @@
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import aws_cdk as cdk
@@ -143,6 +144,19 @@ def test_the_account_need_not_be_known(synthesise: Any) -> None:
         json.dumps({"Fn::Join": ["", ["bluegreen-shop-", {"Ref": "AWS::AccountId"}, f"-{region}"]]})
         for region in ("us-east-1", "eu-west-1")
     }
+
+
+def test_the_stacks_beside_are_protected_and_bootstrapped_as_the_users_own(tmp_path: Path) -> None:
+    app = cdk.App(outdir=str(tmp_path), analytics_reporting=False, context={"@aws-cdk/core:bootstrapQualifier": "ours"})
+    env = cdk.Environment(account="111122223333", region="us-east-1")
+    stack = cdk.Stack(app, "web", env=env, termination_protection=True)
+    BlueGreenSite(stack, "Site", name="shop", build=Build.published("v1"), regions=["us-east-1", "eu-west-1"])
+    app.synth()
+    artifacts = json.loads((tmp_path / "manifest.json").read_text())["artifacts"]
+    for name in ("web", "shop-edge", "shop-eu-west-1"):
+        template = json.loads((tmp_path / f"{name}.template.json").read_text())
+        assert template["Parameters"]["BootstrapVersion"]["Default"] == "/cdk-bootstrap/ours/version"
+        assert artifacts[name]["properties"]["terminationProtection"] is True
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ def test_it_runs_on_deployments_on_alarms_and_every_minute(templates: Any) -> No
     alarms = {
         key
         for key, alarm in templates.of_type("AWS::CloudWatch::Alarm", "web").items()
-        if not alarm["Properties"]["AlarmName"].endswith("sync-dead")
+        if not alarm["Properties"]["AlarmName"].endswith(("sync-dead", "drift"))
     }
     assert {resource["Fn::GetAtt"][0] for resource in patterns["aws.cloudwatch"]["resources"]} == alarms
 
@@ -39,15 +39,20 @@ def test_every_rule_may_call_it(templates: Any) -> None:
     assert {permission["Principal"] for permission in permissions} == {"events.amazonaws.com"}
 
 
-def test_its_silence_is_an_alarm_that_stops_no_release(templates: Any) -> None:
-    (dead,) = (
-        (key, alarm["Properties"])
+def test_its_silence_and_drift_are_alarms_that_stop_no_release(templates: Any) -> None:
+    alarms = {
+        alarm["Properties"]["AlarmName"]: (key, alarm["Properties"])
         for key, alarm in templates.of_type("AWS::CloudWatch::Alarm", "web").items()
-        if alarm["Properties"]["AlarmName"] == "bluegreen-shop-sync-dead"
-    )
-    assert dead[1]["TreatMissingData"] == "breaching"
+    }
     group = templates.only("AWS::CodeDeploy::DeploymentGroup")["Properties"]
-    assert {"Name": {"Ref": dead[0]}} not in group["AlarmConfiguration"]["Alarms"]
+    for name, metric, missing in (
+        ("bluegreen-shop-sync-dead", "SyncHeartbeat", "breaching"),
+        ("bluegreen-shop-drift", "Drift", "notBreaching"),
+    ):
+        key, alarm = alarms[name]
+        assert (alarm["Namespace"], alarm["MetricName"], alarm["TreatMissingData"]) == ("BluegreenCdn", metric, missing)
+        assert alarm["Dimensions"] == [{"Name": "site", "Value": "shop"}]
+        assert {"Name": {"Ref": key}} not in group["AlarmConfiguration"]["Alarms"]
 
 
 def test_it_knows_what_the_handlers_settings_ask_for(templates: Any) -> None:

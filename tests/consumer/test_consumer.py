@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.xdist_group("consumer")
 ROOT = Path(__file__).resolve().parents[2]
 
 

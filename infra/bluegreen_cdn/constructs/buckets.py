@@ -225,9 +225,14 @@ def sibling_stack(construct: Construct, stack_id: str, region: str, description:
             f"stack {stack_id!r} cannot be added: "
             + ("the site is in no App or Stage" if beside is None else "it exists; give every site a name of its own")
         )
-    account = Stack.of(construct).account
-    env = Environment(account=None if Token.is_unresolved(account) else account, region=region)
-    return Stack(beside, stack_id, env=env, description=description)
+    own = Stack.of(construct)
+    return Stack(
+        beside,
+        stack_id,
+        env=Environment(account=None if Token.is_unresolved(own.account) else own.account, region=region),
+        description=description,
+        termination_protection=own.termination_protection,
+    )
 
 
 def _rule(priority: int, destination_arn: str) -> s3.CfnBucket.ReplicationRuleProperty:

@@ -101,7 +101,7 @@ def _headers(scope: Construct, name: str) -> cloudfront.ResponseHeadersPolicy:
         cors_behavior=cloudfront.ResponseHeadersCorsBehavior(
             access_control_allow_credentials=False,
             access_control_allow_headers=["*"],
-            access_control_allow_methods=["GET", "HEAD", "OPTIONS"],
+            access_control_allow_methods=["GET", "HEAD"],
             access_control_allow_origins=["*"],
             origin_override=False,
         ),

@@ -9,12 +9,14 @@ from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from bluegreen_cdn import defaults
 from bluegreen_cdn.constructs.control_plane import ControlPlane
 from bluegreen_cdn.constructs.handler_function import HandlerFunction
 from bluegreen_cdn.constructs.names import resource_name
 
 SYNC_TIMEOUT_SECONDS = 120
 DEAD_AFTER_MINUTES = 5
+DRIFT_AFTER_MINUTES = 10
 
 
 class TrafficSync(Construct):
@@ -25,10 +27,11 @@ class TrafficSync(Construct):
     Attributes:
         function: The function.
         dead: On when it has not run, or only failed, for minutes. Nothing is changed then, and somebody should look.
+        drift: On when the edge has been serving another build than the alias has, with no release in progress.
     """
 
     def __init__(self, scope: Construct, construct_id: str, *, control_plane: ControlPlane) -> None:
-        """Create the function, its rules and its alarm.
+        """Create the function, its rules and its alarms.
 
         Args:
             scope: Where they belong, in a stack in us-east-1.
@@ -52,6 +55,7 @@ class TrafficSync(Construct):
         self._on_alarms(control_plane)
         self._run("EveryMinute", "every minute", schedule=events.Schedule.rate(Duration.minutes(1)))
         self.dead = self._dead_alarm(control_plane.name)
+        self.drift = self._drift_alarm(control_plane.name)
 
     def _on_deployments(self, control_plane: ControlPlane) -> None:
         pattern = events.EventPattern(
@@ -87,25 +91,40 @@ class TrafficSync(Construct):
         )
 
     def _dead_alarm(self, name: str) -> cloudwatch.Alarm:
-        minute = Duration.minutes(1)
-        succeeded = cloudwatch.MathExpression(
-            expression="invocations - FILL(errors, 0)",
-            using_metrics={
-                "invocations": self.function.metric_invocations(period=minute),
-                "errors": self.function.metric_errors(period=minute),
-            },
-            label="runs that succeeded",
-            period=minute,
-        )
         return cloudwatch.Alarm(
             self,
             "Dead",
             alarm_name=resource_name(name, "sync-dead"),
             alarm_description="The traffic sync does not run: the edge keeps its last state, alarms take nothing back",
-            metric=succeeded,
+            metric=_own_metric(name, defaults.SYNC_HEARTBEAT_METRIC, "Sum"),
             threshold=1,
             comparison_operator=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
             evaluation_periods=DEAD_AFTER_MINUTES,
             datapoints_to_alarm=DEAD_AFTER_MINUTES,
             treat_missing_data=cloudwatch.TreatMissingData.BREACHING,
         )
+
+    def _drift_alarm(self, name: str) -> cloudwatch.Alarm:
+        return cloudwatch.Alarm(
+            self,
+            "Drift",
+            alarm_name=resource_name(name, "drift"),
+            alarm_description="The edge serves another build than the alias has, as it does while a build is pinned",
+            metric=_own_metric(name, defaults.DRIFT_METRIC, "Minimum"),
+            threshold=1,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            evaluation_periods=DRIFT_AFTER_MINUTES,
+            datapoints_to_alarm=DRIFT_AFTER_MINUTES,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        )
+
+
+def _own_metric(site: str, name: str, statistic: str) -> cloudwatch.Metric:
+    """A metric that the sync writes at the end of each of its runs."""
+    return cloudwatch.Metric(
+        namespace=defaults.METRIC_NAMESPACE,
+        metric_name=name,
+        dimensions_map={"site": site},
+        statistic=statistic,
+        period=Duration.minutes(1),
+    )
