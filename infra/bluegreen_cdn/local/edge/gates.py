@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -10,7 +11,7 @@ from bluegreen_cdn.local.edge.access import allows, request_context
 from bluegreen_cdn.local.edge.cloud import CloudUnavailable, CloudView, OriginUnreachable
 from bluegreen_cdn.local.edge.config import Origin
 
-POLICY_SECONDS = 2.0
+POLICY_SECONDS = 5.0
 """For how long a policy that was read is believed."""
 FUNCTION_URL = ".lambda-url."
 
@@ -23,6 +24,7 @@ class Gates:
     def __init__(self, cloud: CloudView) -> None:
         self._cloud = cloud
         self._known: dict[str, tuple[float, object]] = {}
+        self._reading: dict[str, threading.Lock] = {}
 
     def may_read(self, origin: Origin, key: str, distribution_arn: str) -> bool:
         """Whether the bucket's policy lets the distribution read a key."""
@@ -60,13 +62,20 @@ class Gates:
         )
 
     def _remembered(self, name: str, read: Callable[[], T]) -> T:
-        now = time.monotonic()
         known = self._known.get(name)
-        if known is not None and now - known[0] < POLICY_SECONDS:
+        if known is not None and time.monotonic() - known[0] < POLICY_SECONDS:
             return known[1]  # type: ignore[return-value]
+        # One thread reads; the others go on with what was known, and wait only where nothing was.
+        lock = self._reading.setdefault(name, threading.Lock())
+        if not lock.acquire(blocking=known is None):
+            return known[1]  # type: ignore[index,return-value]
         try:
+            if known is None and name in self._known:
+                return self._known[name][1]  # type: ignore[return-value]
             found = read()
+            self._known[name] = (time.monotonic(), found)
         except CloudUnavailable as error:
             raise OriginUnreachable(str(error)) from None
-        self._known[name] = (now, found)
+        finally:
+            lock.release()
         return found
