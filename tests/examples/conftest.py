@@ -8,8 +8,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from mimetypes import guess_type
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from bluegreen_cdn.edge_code import edge_handler_path
+from bluegreen_cdn.local.rehearsal.example_builds import example_build
 from bluegreen_cdn.local.rehearsal.page_runner import PageReport, PageRunner
 
 
@@ -136,3 +139,29 @@ def visitors() -> Iterator[Visitors]:
     yield Visitors(runner, loop)
     asyncio.run_coroutine_threadsafe(runner.__aexit__(None, None, None), loop).result(30)
     loop.call_soon_threadsafe(loop.stop)
+
+
+TOKEN = "build-1~abc123~signature_of-it"
+
+
+@pytest.fixture
+def storefront(sites: Sites, request: pytest.FixtureRequest) -> Site:
+    site = sites.site(f"storefront-{request.param}")
+    site.asked.clear()
+    site.folder = example_build("storefront", request.param)
+    site.headers = {"server-timing": f'cdn;dur=1, bluegreen;desc="{TOKEN}"'}
+    client = (edge_handler_path() / "client.js").read_text()
+    site.serve({"/_bluegreen/client.js": client, "/_bluegreen/beacon": Answer(status=204)})
+    return site
+
+
+def reported(site: Site) -> dict[str, int]:
+    """The sums of what the client script sent: page loads, script errors, failed assets, slow loads."""
+    sums = dict.fromkeys("leas", 0)
+    for path in site.paths():
+        if path.startswith("/_bluegreen/beacon?"):
+            query = parse_qs(urlsplit(path).query)
+            assert query["t"] == [TOKEN]
+            for name in sums:
+                sums[name] += int(query[name][0])
+    return sums

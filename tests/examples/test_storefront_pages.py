@@ -1,37 +1,9 @@
 """The storefront's pages, run: good builds work, the bad one fails where it should."""
 
-from urllib.parse import parse_qs, urlsplit
-
 import pytest
-from bluegreen_cdn.edge_code import edge_handler_path
 from bluegreen_cdn.local.rehearsal.example_builds import example_build
 
-from .conftest import Answer, Site, Sites, Visitors
-
-TOKEN = "build-1~abc123~signature_of-it"
-
-
-@pytest.fixture
-def storefront(sites: Sites, request: pytest.FixtureRequest) -> Site:
-    site = sites.site(f"storefront-{request.param}")
-    site.asked.clear()
-    site.folder = example_build("storefront", request.param)
-    site.headers = {"server-timing": f'cdn;dur=1, bluegreen;desc="{TOKEN}"'}
-    client = (edge_handler_path() / "client.js").read_text()
-    site.serve({"/_bluegreen/client.js": client, "/_bluegreen/beacon": Answer(status=204)})
-    return site
-
-
-def reported(site: Site) -> dict[str, int]:
-    """The sums of what the client script sent: page loads, script errors, failed assets, slow loads."""
-    sums = dict.fromkeys("leas", 0)
-    for path in site.paths():
-        if path.startswith("/_bluegreen/beacon?"):
-            query = parse_qs(urlsplit(path).query)
-            assert query["t"] == [TOKEN]
-            for name in sums:
-                sums[name] += int(query[name][0])
-    return sums
+from .conftest import Answer, Site, Visitors, reported
 
 
 @pytest.mark.parametrize(("storefront", "build"), [("first", "first"), ("second", "second")], indirect=["storefront"])

@@ -15,13 +15,15 @@ const INITIATOR = {
   prefetch: "link",
 };
 const SET_BY_THE_BROWSER = /^(accept-encoding|cookie|host|origin|referer|user-agent)$/;
-const URL_IN_STYLE = /@import[^;]*;|url\(\s*(?:"([^"]*)"|'([^']*)'|([^)\s]*))\s*\)/gi;
-const FONT_FACE = /@font-face\s*{([^}]*)}/gi;
+const URL_IN_STYLE = /url\(\s*(?:"([^"]*)"|'([^']*)'|([^)\s]*))\s*\)/gi;
+const COMMENT = /\/\*[\s\S]*?\*\//g;
+const RULE = /([^{};]+)\{([^{}]*)\}/g;
 
 export class Resources {
   #preloaded = new Map();
   #images = new Map();
   #inlineStyles = new WeakSet();
+  #pictures = [];
 
   constructor(page) {
     this.page = page;
@@ -72,7 +74,7 @@ export class Resources {
     if (options.mode === "cors" && !sameOrigin && !readableAcross(answer.headers, page.origin, credentials)) {
       throw new Error(`${url.href} has no Access-Control-Allow-Origin for ${page.origin}`);
     }
-    if (kind === "style" && answer.status === 200) this.#followStyle(answer.body.toString("utf8"), answer.url);
+    if (kind === "style" && answer.status === 200) this.#readStyle(answer.body.toString("utf8"), answer.url);
     return answer;
   }
 
@@ -111,30 +113,41 @@ export class Resources {
     return answer;
   }
 
-  /** Follows style elements and attributes that are new. */
-  followInlineStyles() {
+  /** Follows styles that are new, and pictures of rules that have come to apply to something. */
+  followStyles() {
     const { document } = this.page;
     for (const element of document.querySelectorAll("style, [style*=url]")) {
       if (this.#inlineStyles.has(element)) continue;
       this.#inlineStyles.add(element);
-      const text = element.localName === "style" ? element.textContent : element.getAttribute("style");
-      this.#followStyle(text, document.baseURI);
+      const text = element.localName === "style" ? element.textContent : `*{${element.getAttribute("style")}}`;
+      this.#readStyle(text, document.baseURI);
     }
+    const wanted = this.#pictures.filter(({ selector }) => applies(document, selector));
+    this.#pictures = this.#pictures.filter((picture) => !wanted.includes(picture));
+    for (const { href } of wanted) this.page.work(this.image(href, null)).catch(() => {});
   }
 
   /** Fonts (the first source of each face) and pictures that a style names; as in browsers, their failures are no events. */
-  #followStyle(text, base) {
-    const found = new Map();
-    for (const [, face] of text.matchAll(FONT_FACE)) {
-      for (const address of urls(face).slice(0, 1)) found.set(address, { kind: "font", mode: "cors" });
+  #readStyle(text, base) {
+    for (const [, selector, block] of text.replace(COMMENT, "").matchAll(RULE)) {
+      const isFont = /@font-face\s*$/i.test(selector);
+      for (const address of urls(block).slice(0, isFont ? 1 : undefined)) {
+        if (address.startsWith("#") || !URL.canParse(address, base)) continue;
+        const { href } = new URL(address, base);
+        if (isFont) this.page.work(this.request(href, { kind: "font", mode: "cors" })).catch(() => {});
+        else this.#pictures.push({ href, selector });
+      }
     }
-    for (const address of urls(text.replace(FONT_FACE, ""))) found.set(address, { kind: "image", mode: "no-cors" });
-    for (const [address, options] of found) {
-      if (address.startsWith("#") || !URL.canParse(address, base)) continue;
-      const { href } = new URL(address, base);
-      const loading = options.kind === "image" ? this.image(href, null) : this.request(href, options);
-      this.page.work(loading).catch(() => {});
-    }
+  }
+}
+
+/** Whether a rule's selector matches anything, its states and generated parts left aside. */
+function applies(document, selector) {
+  const plain = selector.replace(/::?[\w-]+(\([^()]*\))?/g, "").trim();
+  try {
+    return plain === "" || document.querySelector(plain) !== null;
+  } catch {
+    return true;
   }
 }
 

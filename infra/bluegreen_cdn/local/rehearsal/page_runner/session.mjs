@@ -158,7 +158,7 @@ export class Session {
         return;
       }
       quiet = !this.page || this.page.idle ? quiet + 1 : 0;
-      if (quiet) this.page?.resources.followInlineStyles();
+      if (quiet) this.page?.resources.followStyles();
       await sleep(QUIET_MS);
     }
     if (this.entry && this.page)
