@@ -25,7 +25,7 @@ _FOLDER = click.Path(path_type=Path)
 @click.option(
     "--rollout", metavar="TEXT", help="Such as canary:10%:5m or linear:20%:1m. Default: canary:20%:5m:bake=2m."
 )
-@click.option("--visitors", type=int, metavar="N", help="HTTP visitors at a time. Default: 60.")
+@click.option("--visitors", type=int, metavar="N", help="HTTP visitors at a time. Default: 50.")
 @click.option("--browsers", type=click.IntRange(0, 16), metavar="N", help="Chromium tabs at a time. Default: 1.")
 @click.option("--output", type=_FOLDER, metavar="DIR", help="Folder for the report. Default: build/rehearsal.")
 @click.option("--seed", type=int, metavar="N", help="Makes the visitors' choices repeatable. Default: 1.")

@@ -11,7 +11,7 @@ TIME_SCALE = 20.0
 """A canary step of five minutes takes fifteen seconds."""
 TIME_SCALE_LIMITS = (1.0, 120.0)
 ROLLOUT = "canary:20%:5m:bake=2m:holdout=5%"
-VISITORS = 60
+VISITORS = 50
 SITE = "storefront"
 REGIONS = ("us-east-1", "eu-west-1")
 

@@ -83,11 +83,12 @@ def _observed(data: dict[str, Any], release: dict[str, Any], index: int, scale: 
     end = release["ended"] if release["ended"] is not None else scale.end
     for mark, until in zip(marks, [later["at"] for later in marks[1:]] + [end], strict=True):
         rows = [row for row in data["timeline"] if mark["at"] <= row["at"] and row["at"] + 1 <= until]
-        for i in range(0, len(rows), SHARE_BUCKET):
-            group = rows[i : i + SHARE_BUCKET]
+        dots = max(1, round(len(rows) / SHARE_BUCKET))
+        for i in range(dots):
+            group = rows[len(rows) * i // dots : len(rows) * (i + 1) // dots]
             total = sum(sum(row["first_visits"].values()) for row in group)
             seen = sum(row["first_visits"].get(release["build_id"], 0) for row in group)
-            if not total:
+            if not group or not total:
                 continue
             share, middle = 100 * seen / total, (group[0]["at"] + group[-1]["at"] + 1) / 2
             radius = round(min(6.5, 2.5 + total**0.5 / 3), 1)
@@ -153,7 +154,7 @@ def _phases(data: dict[str, Any], scale: Scale) -> Iterator[str]:
             yield f'<rect class="stripe" x="{x}" y="{SHARE_TOP}" width="{width}" height="{height}"/>'
         if len(phase["name"]) * 6.2 < width:
             yield f'<text class="phase" x="{x + 7}" y="{PHASES_TOP + 15}">{escape(phase["name"])}</text>'
-        else:
+        elif width > 16:
             middle = f'x="{x + width / 2:.1f}" y="{PHASES_TOP + 15}" text-anchor="middle"'
             yield f'<text class="phase" {middle}>{i + 1}</text>'
 

@@ -24,7 +24,7 @@ class Sessions:
         now: Seconds since the rehearsal began.
         from_wall: Turns seconds since 1970 into seconds since the rehearsal began.
         at_a_time: How many sessions run at once.
-        routes: Client-side routes that a session goes to, one of them at random.
+        routes: Ways through the site by client-side routes; each session takes one of them.
         seed: Makes addresses and choices repeatable.
     """
 
@@ -36,7 +36,7 @@ class Sessions:
         now: Callable[[], float],
         from_wall: Callable[[float], float],
         at_a_time: int,
-        routes: Sequence[str],
+        routes: Sequence[Sequence[str]],
         seed: int,
     ) -> None:
         self._site, self._ledger, self._now, self._from_wall = site, ledger, now, from_wall
@@ -74,7 +74,7 @@ class Sessions:
                 tab=f"script visitor {number}",
                 viewer_ip=f"127.{chance.randint(1, 254)}.{chance.randint(0, 255)}.{chance.randint(2, 254)}",
                 user_agent=f"{USER_AGENT} s/{number}",
-                actions=[{"route": chance.choice(self._routes)}] if self._routes else [],
+                actions=[{"route": route} for route in chance.choice(self._routes)] if self._routes else [],
             )
             self.finished += 1
             record(self._ledger, report, self._site, self._now(), self._from_wall)

@@ -1,10 +1,13 @@
 """What a rehearsal plays on: the local cloud, the CDK CLI, the edge simulator, and a clock that all of them share."""
 
 import asyncio
+import contextlib
+import json
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from bluegreen_cdn.errors import LocalCloudError
 from bluegreen_cdn.local.cloud import LocalCloud
 from bluegreen_cdn.local.edge import EdgeSimulator
 from bluegreen_cdn.local.rehearsal.browser_like import Site
@@ -99,6 +102,9 @@ class Stage:
         await asyncio.gather(*self._assemblies.values(), return_exceptions=True)
         if self.edge is not None:
             await asyncio.to_thread(self.edge.stop)
+        with contextlib.suppress(OSError, LocalCloudError):
+            events = await asyncio.to_thread(self.cloud.timeline)
+            (self._work / "logs" / "timeline.json").write_text(json.dumps(events, indent=1))
         await asyncio.to_thread(self.cloud.stop)
 
     @property

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bluegreen_cdn.errors import LocalCloudError
-from bluegreen_cdn.local.rehearsal.releases import EdgeRouting, Release, observe
+from bluegreen_cdn.local.rehearsal.releases import EdgeRouting, Outcome, Release, observe
 
 POLL_SECONDS = 0.2
 _ENDED_BADLY = ("Stopped", "Failed")
@@ -104,7 +104,7 @@ def alarm_change(event: Mapping[str, Any]) -> tuple[str, bool] | None:
 
 def note(release: Release, event: Mapping[str, Any], at: float) -> None:
     """Note on a release what an event says about it: the first alarm, and CodeDeploy's rollback after it."""
-    if at < release.started:
+    if at < release.started or release.expected is Outcome.FIRST:
         return
     alarm = alarm_change(event)
     if alarm is not None and alarm[1] and release.alarm_at is None and release.first_weight_at is not None:
