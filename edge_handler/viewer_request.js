@@ -5,8 +5,8 @@ import cf from 'cloudfront';
 import crypto from 'crypto';
 
 const CONFIG = {/*BLUEGREEN_CONFIG*/};
-const BUILD_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
-const TOKEN = /^([A-Za-z0-9][A-Za-z0-9._-]{0,63})~([0-9a-z]{1,8})~([A-Za-z0-9_-]{22})$/;
+const BUILD_ID = /^[A-Za-z0-9][\w.-]{0,63}$/;
+const TOKEN = /^([A-Za-z0-9][\w.-]{0,63})~([0-9a-z]{1,8})~([\w-]{22})$/;
 const HTML_DESTINATION = /^(?:document|i?frame|embed|object|fencedframe)$/;
 const NEWEST_FORMAT = 1;
 
@@ -29,8 +29,8 @@ async function handler(event) {
   if (!chosen.build) return answer(503);
   request.headers['x-build-id'] = { value: chosen.build };
   if (chosen.mark) request.headers['x-bluegreen-visitor'] = { value: chosen.mark };
-  // In a hashed folder no origin request follows: the path gets its build here.
-  if (plan.kind === 'build-file') request.uri = '/builds/' + chosen.build + plan.uri;
+  // Where no origin request follows, the path gets its build here.
+  if (plan.direct) request.uri = '/builds/' + chosen.build + plan.uri;
   cf.logCustomData('build=' + chosen.build + ' role=' + chosen.role);
   return request;
 }
@@ -45,26 +45,26 @@ function planRequest(uri, accept, destination) {
     return { kind: 'malformed' };
   }
   if (uri[0] !== '/' || /[\x00-\x1f\x7f\\]|(?:^|\/)\.\.?(?:\/|$)/.test(path)) return { kind: 'malformed' };
-  const parts = path.split('/');
-  if (parts[0] === '_bluegreen') return planned('internal', path);
-  if (parts.length > 1 || path) {
-    if (parts[0] === 'shared' || parts[0] === 'manifests') return planned('missing', path);
-    if (parts[0] === 'builds') return planBuilt(path, parts[1] || '', parts.slice(2).join('/'));
-  }
-  const kind = classify(path);
+  const top = path.split('/', 1)[0];
+  if (top === '_bluegreen') return planned('internal', path);
+  const reserved = top === 'shared' || top === 'manifests' || top === 'builds';
+  const kind = reserved ? '' : classify(path);
   // Precompressed variants belong here: a shared path gets .br or .gz by its extension and accept-encoding.
-  if (kind === 'shared') return planned('shared', 'shared/' + path);
-  if (kind === 'entry') return planned('entry', path);
-  if (CONFIG.folder.test(path)) return planned('build-file', path);
-  if (wantsDocument(path, accept, destination)) return planned('entry', documentPath(path));
-  return planned('file', path);
+  if (kind === 'shared') return planned(kind, 'shared/' + path);
+  const direct = top === 'builds' || CONFIG.folder.test(path);
+  if (kind === 'entry') return planned(kind, path, direct);
+  // Before the buckets' own folders: a page may well be called /shared or /builds/7. It is the site's, of no old build.
+  if (wantsDocument(path, accept, destination)) return planned('entry', documentPath(path), direct);
+  if (top === 'builds') return planBuilt(path);
+  return planned(reserved ? 'missing' : 'file', path, direct);
 }
 
-function planBuilt(path, build, name) {
-  const kind = classify(name);
-  if (kind === 'shared' && BUILD_ID.test(build)) return planned('shared', 'shared/' + name);
-  const isDocument = kind === 'entry' || lastPart(name).indexOf('.') < 0;
-  return planned(BUILD_ID.test(build) && !isDocument ? 'built' : 'missing', path);
+function planBuilt(path) {
+  const match = /^builds\/([^/]+)\/([\s\S]+)$/.exec(path);
+  if (!match || !BUILD_ID.test(match[1]) || lastPart(path).indexOf('.') < 0) return planned('missing', path);
+  const kind = classify(match[2]);
+  if (kind === 'shared') return planned(kind, 'shared/' + match[2]);
+  return planned(kind === 'entry' ? 'missing' : 'built', path);
 }
 
 function classify(path) {
@@ -94,8 +94,8 @@ function documentPath(path) {
   return CONFIG.mode === 'directory' ? folder + '/index.html' : folder + '.html';
 }
 
-function planned(kind, path) {
-  return { kind, uri: '/' + path.split('/').map(encodeURIComponent).join('/').replace(/%40/g, '@') };
+function planned(kind, path, direct) {
+  return { kind, direct, uri: '/' + path.split('/').map(encodeURIComponent).join('/').replace(/%40/g, '@') };
 }
 
 function lastPart(path) {
@@ -111,15 +111,21 @@ async function choose(event, isEntry) {
     const build = await verify(preview, 'preview');
     if (build) return { build, role: 'preview', mark: 'preview' };
   }
-  const last = buildCookie(request);
   const state = await readRouting();
+  const chosen = await chooseByState(event, isEntry, state);
+  return chosen;
+}
+
+async function chooseByState(event, isEntry, state) {
+  const request = event.request;
+  const last = buildCookie(request);
   // Only what the visitor already has can be right; anything else may mix two builds on a page.
   if (!state) return { build: last, role: 'unknown' };
   if (!isEntry && last) {
     const role = roleOf(state, last);
     if (role !== 'other') return { build: last, role };
-    const retained = await read('build/' + last);
-    if (retained !== null) return { build: last, role };
+    const retained = await isRetained(last);
+    if (retained) return { build: last, role };
   }
   if (!state.candidate) return { build: state.stable, role: 'stable' };
   const visitor = visitorCookie(request);
@@ -154,6 +160,16 @@ async function readRouting() {
   }
 }
 
+async function isRetained(build) {
+  try {
+    const found = await cf.kvs().exists('build/' + build);
+    return found;
+  } catch (error) {
+    // As with the routing state: in doubt the page keeps the build it came from.
+    return true;
+  }
+}
+
 async function read(key) {
   try {
     const value = await cf.kvs().get(key);
@@ -176,7 +192,7 @@ function buildCookie(request) {
 
 function visitorCookie(request) {
   // 1.<seed>.<candidate>.<slot>; a candidate may hold dots itself.
-  const match = /^1\.([0-9a-z]{8,32})\.(.+)\.([0-9]{1,4})$/.exec(text(request.cookies, '__Host-bg-visitor'));
+  const match = /^1\.([0-9a-z]{8,32})\.(.+)\.(\d{1,4})$/.exec(text(request.cookies, '__Host-bg-visitor'));
   if (!match || !BUILD_ID.test(match[2])) return null;
   return { seed: match[1], candidate: match[2], slot: parseInt(match[3], 10) };
 }
@@ -197,27 +213,39 @@ async function answerInternal(event, uri) {
   if (uri === '/_bluegreen/client.js' || uri === '/_bluegreen/client.mjs') return request;
   if (uri !== '/_bluegreen/beacon' && uri !== '/_bluegreen/release.json') return answer(404);
   const state = await readRouting();
+  return uri === '/_bluegreen/beacon' ? takeBeacon(request, state) : tellRelease(event, state);
+}
+
+async function tellRelease(event, state) {
   if (!state) return answer(503);
-  if (uri === '/_bluegreen/release.json') {
-    const last = buildCookie(request);
-    const body = { stable: state.stable, build: last, newer: !!last && roleOf(state, last) === 'other' };
-    const response = answer(200);
-    response.headers['content-type'] = { value: 'application/json' };
-    response.body = JSON.stringify(body);
-    return response;
-  }
+  const last = buildCookie(event.request);
+  const chosen = await chooseByState(event, true, state);
+  const response = answer(200);
+  response.headers['content-type'] = { value: 'application/json' };
+  response.body = JSON.stringify({ stable: state.stable, build: last, newer: !!last && last !== chosen.build });
+  return response;
+}
+
+async function takeBeacon(request, state) {
   // A report that cannot be told from a forged one is dropped without a word.
-  if (!['l', 'e', 'a', 's'].every((name) => /^[0-9]{0,3}$/.test(text(request.querystring, name)))) return answer(204);
+  const counts = {};
+  const wellFormed = ['l', 'e', 'a', 's'].every((name) => {
+    const item = request.querystring[name];
+    if (item) counts[name] = item;
+    return !item || (!item.multiValue && /^\d{1,3}$/.test(item.value));
+  });
+  if (!wellFormed) return answer(204);
   const build = await verify(text(request.querystring, 't'), 'beacon');
-  if (!build) return answer(204);
+  if (!state || !build) return answer(204);
   const role = roleOf(state, build);
   if (role === 'other') {
-    const retained = await read('build/' + build);
-    if (retained === null) return answer(204);
+    const retained = await isRetained(build);
+    if (!retained) return answer(204);
   }
   request.headers['x-build-id'] = { value: build };
   request.headers['x-bluegreen-role'] = { value: role };
   request.cookies = {};
+  request.querystring = counts;
   return request;
 }
 

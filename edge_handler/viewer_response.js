@@ -4,7 +4,7 @@ import cf from 'cloudfront';
 import crypto from 'crypto';
 
 const CONFIG = {/*BLUEGREEN_CONFIG*/};
-const BUILD_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+const BUILD_ID = /^[A-Za-z0-9][\w.-]{0,63}$/;
 const ATTRIBUTES = 'Path=/; Secure; HttpOnly; SameSite=Lax';
 const YEAR = 31536000;
 const WEEK = 604800;

@@ -2,8 +2,8 @@
 
 The publisher decides by these rules where a file is stored, the edge where it is looked for, so both must give the
 same answer. Therefore each rule is one regular expression, made here and used as it stands in Python and, through
-`edge_config`, in the CloudFront Functions. It keeps to what both engines read alike (no `\\d`, `\\w`, look-behind,
-flags).
+`edge_config`, in the CloudFront Functions. It keeps to what both engines read alike (`\\d` and `\\w` are
+ASCII, no look-behind, no flags).
 
 A file is *shared* when it lies in a hashed folder and its name carries a **hash token** (or a folder below the hashed
 one is such a token, as in Next's `_next/static/<build>/`):
@@ -33,7 +33,8 @@ upper case, lower case and digit, and without an inner `-` where `-` separates t
 wants a `hashed` glob.
 
 Globs: `*` is any run of characters within a folder, `**` across folders (`**/` also matches none), `?` one ASCII
-character other than `/`; everything else stands for itself, `[slug]` included. A glob matches the whole path.
+character other than `/`, `{a,b}` either; everything else stands for itself, `[slug]` included. A glob matches the
+whole path.
 """
 
 from __future__ import annotations
@@ -47,32 +48,32 @@ from typing import Any
 from bluegreen_cdn.domain.presets import PRESETS
 from bluegreen_cdn.errors import ForeignState, InvalidRules
 
-_SIZE_OR_WORD = r"(?:[A-Z]?[a-z]{2,}|[0-9]+x?)"
+_SIZE_OR_WORD = r"(?:[A-Z]?[a-z]{2,}|\d+x?)"
 _LOOKS_HUMAN = (
-    r"(?:(?:Semi|Demi)Bold|[A-Z]?[a-z]{7,}|[a-z]{4,}[0-9]{1,4}|[0-9]+x[0-9]+|(?:19|20)[0-9]+"
+    r"(?:(?:Semi|Demi)Bold|[A-Z]?[a-z]{7,}|[a-z]{4,}\d{1,4}|\d+x\d+|(?:19|20)\d+"
     rf"|{_SIZE_OR_WORD}(?:[-_]{_SIZE_OR_WORD})+)(?:\.|$)"
 )
-_HEX = r"(?!(?:19|20)[0-9]+(?:[-._]|$))(?=[a-f]*[0-9])[0-9a-f]{8,}(?=[-._]|$)"
+_HEX = r"(?!(?:19|20)\d+(?:[-._]|$))(?=[a-f]*\d)[0-9a-f]{8,}(?=[-._]|$)"
 
 
 def _mixed(characters: str) -> str:
-    return f"(?={characters}*[0-9])(?={characters}*[A-Z])(?={characters}*[a-z]){characters}"
+    return rf"(?={characters}*\d)(?={characters}*[A-Z])(?={characters}*[a-z]){characters}"
 
 
+_MIXED = _mixed(r"\w")
+_MIXED_WITH_DASH = _mixed(r"[\w-]")
 HASH_TOKEN_IN_NAME = (
     rf"(?:^|[-._]){_HEX}"
-    rf"|(?:^|[-.])(?!{_LOOKS_HUMAN})[A-Za-z0-9_-]{{8}}(?=\.|$)"
-    rf"|-{_mixed('[A-Za-z0-9_]')}{{9,}}(?=\.|$)"
-    rf"|\.{_mixed('[A-Za-z0-9_-]')}{{9,}}(?=\.|$)"
+    rf"|(?:^|[-.])(?!{_LOOKS_HUMAN})[\w-]{{8}}(?=\.|$)"
+    rf"|-{_MIXED}{{9,}}(?=\.|$)"
+    rf"|\.{_MIXED_WITH_DASH}{{9,}}(?=\.|$)"
 )
-HASH_TOKEN_AS_FOLDER = (
-    rf"^(?:{_HEX}$|{_mixed('[A-Za-z0-9_-]')}{{12,}}$"
-    r"|(?=[^/]*[A-Z])(?=[^/]*[a-z])[A-Za-z0-9_-]{21}$)"
-)
+HASH_TOKEN_AS_FOLDER = rf"^(?:{_HEX}$|{_MIXED_WITH_DASH}{{12,}}$|(?=.*[A-Z])(?=.*[a-z])[\w-]{{21}}$)"
 """21 characters are a nanoid, Next's default build id; one in 35 of them has no digit."""
-COMPANION = r"\.(?:map|(?:js|mjs|cjs|css)\.[A-Za-z0-9.]+)$"
+COMPANION = r"\.(?:map|(?:[cm]?js|css)\.[\w.]+)$"
 ENTRY_BY_NAME = r"\.html?$"
 NOTHING = r"^(?!)"
+_BRACES = re.compile(r"\{[^{}]*\}")
 
 
 class CacheClass(StrEnum):
@@ -90,6 +91,7 @@ def glob_pattern(glob: str) -> str:
     """Translates a glob to a regular expression (without anchors) that Python and JavaScript read alike."""
     parts = []
     position = 0
+    in_braces = False
     while position < len(glob):
         character = glob[position]
         if glob.startswith("**/", position) and (position == 0 or glob[position - 1] == "/"):
@@ -100,13 +102,18 @@ def glob_pattern(glob: str) -> str:
             position += 2
         else:
             run = 1
-            if character == "*":
+            if character in "{}":
+                in_braces = character == "{"
+                parts.append("(?:" if in_braces else ")")
+            elif character == "," and in_braces:
+                parts.append("|")
+            elif character == "*":
                 parts.append("[^/]*")
             elif character == "?":
                 run = len(glob) - position - len(glob[position:].lstrip("?"))
                 parts.append("[!-.0-~]" if run == 1 else f"[!-.0-~]{{{run}}}")
             else:
-                parts.append("\\" + character if character in r"\^$.|+()[]{}" else character)
+                parts.append("\\" + character if character in r"\^$.|+()[]" else character)
             position += run
     return "".join(parts)
 
@@ -177,11 +184,15 @@ class ClassificationRules:
             for glob in getattr(self, name):
                 if not glob or glob.startswith("/"):
                     raise InvalidRules(f"glob {glob!r} in {name} can match no file: paths have no leading slash")
+                if re.search(r"[{}]", _BRACES.sub("", glob)):
+                    raise InvalidRules(
+                        f"glob {glob!r} in {name}: braces are for alternatives, as in '{{main,chunk}}.js'"
+                    )
                 if name != headings.setdefault(glob, name):
                     raise InvalidRules(f"glob {glob!r} stands in {headings[glob]} and in {name}; keep one of them")
         patterns = self.patterns()
         sources = (patterns.entry, patterns.unhashed, patterns.hashed, patterns.folder)
-        object.__setattr__(self, "_compiled", tuple(re.compile(source) for source in sources))
+        object.__setattr__(self, "_compiled", tuple(re.compile(source, re.ASCII) for source in sources))
 
     def patterns(self) -> ClassificationPatterns:
         """The rules as regular expressions for `re.search` and for JavaScript's `RegExp.exec`."""
@@ -291,6 +302,6 @@ def _union(groups: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(value for group in groups for value in group))
 
 
-_IN_NAME = re.compile(HASH_TOKEN_IN_NAME)
-_AS_FOLDER = re.compile(HASH_TOKEN_AS_FOLDER)
-_COMPANION = re.compile(COMPANION)
+_IN_NAME = re.compile(HASH_TOKEN_IN_NAME, re.ASCII)
+_AS_FOLDER = re.compile(HASH_TOKEN_AS_FOLDER, re.ASCII)
+_COMPANION = re.compile(COMPANION, re.ASCII)

@@ -49,8 +49,6 @@ class Plan(StrEnum):
     """Build by slot."""
     FILE = "file"
     """Build of the visitor's last document; the origin request adds the build to the path."""
-    BUILD_FILE = "build-file"
-    """As FILE, but in a hashed folder, whose behaviour has no origin request: the path gets the build at once."""
     BUILT = "built"
     """`/builds/<id>/…`, asked for as such."""
     INTERNAL = "internal"
@@ -63,10 +61,17 @@ class Plan(StrEnum):
 
 @dataclass(frozen=True)
 class PlannedRequest:
-    """A plan and the path it applies to, encoded."""
+    """A plan and the path it applies to, encoded.
+
+    Attributes:
+        plan: What is to be done.
+        uri: The path that goes on.
+        direct: No origin request follows in this path's behaviour: viewer request itself adds `/builds/<id>`.
+    """
 
     plan: Plan
     uri: str
+    direct: bool = False
 
 
 _MALFORMED = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -124,26 +129,28 @@ def plan_request(
     top, _, rest = path.partition("/")
     if top == "_bluegreen":
         return PlannedRequest(Plan.INTERNAL, _encode(path))
-    if top in ("shared", "manifests"):
-        return PlannedRequest(Plan.MISSING, _encode(path))
-    if top == "builds":
-        build, _, name = rest.partition("/")
-        cache_class = rules.classify(name)
-        if cache_class is CacheClass.SHARED and is_build_id(build):
-            return PlannedRequest(Plan.SHARED, _encode(f"shared/{name}"))
-        document = cache_class is CacheClass.ENTRY or "." not in name.rpartition("/")[2]
-        found = is_build_id(build) and not document
-        return PlannedRequest(Plan.BUILT if found else Plan.MISSING, _encode(path))
-    cache_class = rules.classify(path)
+    reserved = top in ("shared", "manifests", "builds")
+    cache_class = None if reserved else rules.classify(path)
     if cache_class is CacheClass.SHARED:
         return PlannedRequest(Plan.SHARED, _encode(f"shared/{path}"))
+    direct = top == "builds" or rules.in_hashed_folder(path)
     if cache_class is CacheClass.ENTRY:
-        return PlannedRequest(Plan.ENTRY, _encode(path))
-    if rules.in_hashed_folder(path):
-        return PlannedRequest(Plan.BUILD_FILE, _encode(path))
+        return PlannedRequest(Plan.ENTRY, _encode(path), direct)
+    # Before the buckets' own folders: a page may well be called /shared or /builds/7, and is of no old build.
     if wants_document(path, mode, accept=accept, fetch_destination=fetch_destination):
-        return PlannedRequest(Plan.ENTRY, _encode(_document(path, mode)))
-    return PlannedRequest(Plan.FILE, _encode(path))
+        return PlannedRequest(Plan.ENTRY, _encode(_document(path, mode)), direct)
+    if top == "builds":
+        build, _, name = rest.partition("/")
+        return _plan_built(path, build, name, rules.classify(name))
+    return PlannedRequest(Plan.MISSING if reserved else Plan.FILE, _encode(path), direct and not reserved)
+
+
+def _plan_built(path: str, build: str, name: str, cache_class: CacheClass) -> PlannedRequest:
+    if not is_build_id(build) or cache_class is CacheClass.ENTRY or "." not in name.rpartition("/")[2]:
+        return PlannedRequest(Plan.MISSING, _encode(path))
+    if cache_class is CacheClass.SHARED:
+        return PlannedRequest(Plan.SHARED, _encode(f"shared/{name}"))
+    return PlannedRequest(Plan.BUILT, _encode(path))
 
 
 def _document(path: str, mode: DocumentMode) -> str:

@@ -28,7 +28,7 @@ from bluegreen_cdn.errors import ForeignState, InvalidInput, UnsupportedFormat
 
 ROUTING_FORMAT = 1
 OLDEST_ROUTING_FORMAT = 0
-"""Readers take format n and n-1, so that edge and control plane may be updated in either order. 0 has the fields of 1."""
+"""Readers take formats n and n-1, so that edge and control plane may be updated in either order."""
 
 _BUILD_ID = re.compile(BUILD_ID_PATTERN)
 _SEED = re.compile(r"[0-9a-z]{8,32}")
@@ -169,9 +169,9 @@ class Decision:
 
     Attributes:
         build: The build, or None: answer 503.
-        role: `stable`, `candidate` or `other`; `unknown` when the routing state could not be read.
+        role: `stable`, `candidate` or `other`; `preview`; `unknown` when the routing state could not be read.
         slot: The visitor's slot for the candidate, when one was needed.
-        mark: What viewer request tells viewer response, to make the slot stick: `<candidate>.<slot>.<seed or ->`.
+        mark: What viewer request tells viewer response: `<candidate>.<slot>.<seed or ->`, or `preview`.
     """
 
     build: str | None
@@ -229,7 +229,7 @@ def decide(
     """
     last = visitor.build_cookie if is_build_id(visitor.build_cookie) else None
     if preview is not None:
-        return Decision(build=preview, role=role_of(state, preview) if state else "unknown", mark="preview")
+        return Decision(build=preview, role="preview", mark="preview")
     if state is None:
         # Only what the visitor already has can be right; anything else may mix two builds on a page.
         return Decision(build=last, role="unknown")
