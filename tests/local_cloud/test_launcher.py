@@ -60,6 +60,19 @@ def test_stopping_leaves_no_process_and_no_state(tmp_path: Path) -> None:
 
 @pytest.mark.cloud
 @pytest.mark.xdist_group("local-cloud")
+def test_workers_of_a_killed_server_are_stopped_too(tmp_path: Path) -> None:
+    with LocalCloud(tmp_path) as cloud:
+        aws = Aws(cloud)
+        aws.function("forever", FOREVER)
+        aws.client("lambda").invoke(FunctionName="forever", InvocationType="Event")
+        pid = int(cloud.admin("health")["pid"])
+        eventually(lambda: len(members(pid)) > 1)
+        os.kill(pid, signal.SIGKILL)
+    assert members(pid) == []
+
+
+@pytest.mark.cloud
+@pytest.mark.xdist_group("local-cloud")
 def test_it_dies_with_its_parent(tmp_path: Path) -> None:
     parent = subprocess.Popen([sys.executable, "-c", PARENT, str(tmp_path)], stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None

@@ -216,6 +216,9 @@ def test_a_bucket_property_that_would_be_dropped_is_refused(aws: Aws) -> None:
         == "ROLLBACK_COMPLETE"
     )
     assert "IntelligentTieringConfigurations" in aws.failure_reasons("dropping")
+    aws.deploy("dropping-later", {"Bucket": bucket("dropping-later")})
+    changed = {"Bucket": bucket("dropping-later", IntelligentTieringConfigurations=[])}
+    assert aws.deploy("dropping-later", changed) == "UPDATE_ROLLBACK_COMPLETE"
 
 
 def test_a_key_is_written_once(aws: Aws) -> None:
