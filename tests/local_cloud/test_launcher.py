@@ -68,7 +68,7 @@ def test_workers_of_a_killed_server_are_stopped_too(tmp_path: Path) -> None:
         pid = int(cloud.admin("health")["pid"])
         eventually(lambda: len(members(pid)) > 1)
         os.kill(pid, signal.SIGKILL)
-    assert members(pid) == []
+    eventually(lambda: members(pid) == [], timeout=5)
 
 
 @pytest.mark.cloud
