@@ -1,0 +1,199 @@
+"""What `cdk deploy` does with the alias: the app of this repository, the real CDK command, the local cloud."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+CDK = ROOT / "node_modules" / ".bin" / "cdk"
+TIME_SCALE = 120.0
+QUICKLY = "rollout=all-at-once:bake=0m"
+IN_STEPS = "rollout=canary:10%:60m:bake=0m"
+
+pytestmark = [
+    pytest.mark.cloud,
+    pytest.mark.slow,
+    pytest.mark.xdist_group("deploys"),
+    pytest.mark.skipif(not CDK.exists(), reason="the CDK command is not installed: make setup"),
+]
+
+
+@dataclass
+class Site:
+    """The site `shop` on one local cloud.
+
+    Attributes:
+        environment: Of processes that take the local cloud for AWS.
+        folder: For everything that is written.
+    """
+
+    environment: dict[str, str]
+    folder: Path
+
+    def cdk(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [str(CDK), *arguments],
+            cwd=self.folder,
+            env=self.environment | {"CDK_VALIDATION": "false"},
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+
+    def deploy(self, *context: str, stacks: str = "shop") -> subprocess.CompletedProcess[str]:
+        """`cdk deploy` with context; only the user's stack after the first time, for the others do not change."""
+        options = ["--require-approval=never", "--method=direct", "--no-notices", "--progress=events"]
+        pairs = [part for value in ("site=shop", "regions=us-east-1", *context) for part in ("-c", value)]
+        app = ["--app", f"{sys.executable} {ROOT / 'app.py'}"]
+        return self.cdk("deploy", stacks, *([] if stacks == "--all" else ["--exclusively"]), *options, *app, *pairs)
+
+    def client(self, service: str) -> Any:
+        import boto3
+
+        return boto3.Session(
+            aws_access_key_id=self.environment["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=self.environment["AWS_SECRET_ACCESS_KEY"],
+            region_name="us-east-1",
+        ).client(service, endpoint_url=self.environment["AWS_ENDPOINT_URL"])
+
+    def release_function(self) -> str:
+        name: str = self.client("ssm").get_parameter(Name="/bluegreen/shop/alias")["Parameter"]["Value"]
+        return name.split(":")[0]
+
+    def live(self) -> tuple[str, dict[str, float]]:
+        """The build that the alias points to, and the weights beside it."""
+        function, aws = self.release_function(), self.client("lambda")
+        alias = aws.get_alias(FunctionName=function, Name="live")
+        version = aws.get_function_configuration(FunctionName=function, Qualifier=alias["FunctionVersion"])
+        weights: dict[str, float] = alias.get("RoutingConfig", {}).get("AdditionalVersionWeights", {})
+        return version["Environment"]["Variables"]["BUILD_ID"], weights
+
+    def deployments(self) -> list[str]:
+        """The status of every deployment so far."""
+        codedeploy = self.client("codedeploy")
+        (application,) = codedeploy.list_applications()["applications"]
+        (group,) = codedeploy.list_deployment_groups(applicationName=application)["deploymentGroups"]
+        ids = codedeploy.list_deployments(applicationName=application, deploymentGroupName=group)["deployments"]
+        infos = [codedeploy.get_deployment(deploymentId=id_)["deploymentInfo"] for id_ in ids]
+        return [info["status"] for info in sorted(infos, key=lambda info: info["createTime"])]
+
+    def stop_once_shifting(self) -> None:
+        """Stop the deployment, with rollback, as soon as it has shifted anything."""
+        codedeploy = self.client("codedeploy")
+        end = time.monotonic() + 120
+        while time.monotonic() < end:
+            if self.live()[1]:
+                (application,) = codedeploy.list_applications()["applications"]
+                (group,) = codedeploy.list_deployment_groups(applicationName=application)["deploymentGroups"]
+                (running,) = codedeploy.list_deployments(
+                    applicationName=application, deploymentGroupName=group, includeOnlyStatuses=["InProgress"]
+                )["deployments"]
+                codedeploy.stop_deployment(deploymentId=running, autoRollbackEnabled=True)
+                return
+            time.sleep(0.1)
+
+
+@pytest.fixture(scope="module")
+def builds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Two builds."""
+    made = {}
+    for name, token in (("one", "B3x9aZ0q"), ("two", "C4y0bA1r")):
+        folder = tmp_path_factory.mktemp(name)
+        (folder / "assets").mkdir()
+        (folder / "assets" / f"index-{token}.js").write_text(f"console.log('{name}')")
+        (folder / "index.html").write_text(f'<script type="module" src="/assets/index-{token}.js"></script>')
+        made[name] = folder
+    return made
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory, builds: dict[str, Path]) -> Iterator[Site]:
+    """The first release, of build `one`."""
+    from bluegreen_cdn.local.cloud import LocalCloud
+
+    folder = tmp_path_factory.mktemp("deploys")
+    with LocalCloud(folder / "cloud", time_scale=TIME_SCALE) as cloud:
+        site = Site(cloud.environment(), folder)
+        booted = site.cdk("bootstrap", f"aws://{site.environment['CDK_DEFAULT_ACCOUNT']}/us-east-1")
+        assert booted.returncode == 0, booted.stderr
+        first = site.deploy(f"build={builds['one']}", "build_id=one", IN_STEPS, stacks="--all")
+        assert first.returncode == 0, first.stdout + first.stderr
+        yield site
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_releases_can_be_repeated_taken_back_retried_and_reversed(site: Site, builds: dict[str, Path]) -> None:
+    one, two = (f"build={builds[name]}" for name in ("one", "two"))
+
+    assert site.live() == ("one", {})
+    assert site.deployments() == [], "the first release has nobody to be compared with"
+
+    # An infrastructure-only change: another rollout, another alarm.
+    assert site.deploy(one, "build_id=one", QUICKLY, "minimum_page_loads=9").returncode == 0
+    assert site.deployments() == []
+
+    # Taken back in the middle. The stack fails, the alias is where it was, and the version of its own is gone.
+    stopper = threading.Thread(target=site.stop_once_shifting)
+    stopper.start()
+    stopped = site.deploy(two, "build_id=two", IN_STEPS)
+    stopper.join()
+    assert stopped.returncode != 0
+    assert site.live() == ("one", {})
+    assert site.deployments()[0] == "Stopped"
+
+    # The same build again, a second chance.
+    again = site.deploy(two, "build_id=two", QUICKLY)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert site.live() == ("two", {})
+    so_far = site.deployments()
+
+    # The older one again, by its id alone.
+    back = site.deploy("build_id=one", QUICKLY)
+    assert back.returncode == 0, back.stdout + back.stderr
+    assert site.live() == ("one", {})
+    assert site.deployments() == [*so_far, "Succeeded"]
+
+
+def test_a_build_that_does_not_exist_or_is_another_fails_before_the_alias_moves(
+    site: Site, builds: dict[str, Path]
+) -> None:
+    before = site.live(), site.deployments()
+    for context, reason in (
+        (["build_id=never-published"], "build 'never-published' is not in"),
+        ([f"build={builds['one']}", "build_id=two"], "build 'two' exists, and"),
+    ):
+        done = site.deploy(*context, QUICKLY)
+        assert done.returncode != 0
+        assert re.search(re.escape(reason), done.stdout + done.stderr)
+    assert (site.live(), site.deployments()) == before
+
+
+def test_the_store_was_seeded_once_and_follows(site: Site) -> None:
+    os.environ.pop("AWS_PROFILE", None)
+    arn = site.client("ssm").get_parameter(Name="/bluegreen/shop/key-value-store-arn")["Parameter"]["Value"]
+    program = (
+        "import sys; from bluegreen_cdn.aws.key_value_store import CloudFrontKeyValueStore\n"
+        "print(CloudFrontKeyValueStore(sys.argv[1]).read('routing', 'secret').values['routing'])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, arn],
+        env=site.environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["stable"] == site.live()[0]
