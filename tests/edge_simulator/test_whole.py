@@ -101,6 +101,8 @@ def test_errors_of_an_origin_do_not_run_the_response_function(site):
     site.put("a.js")
     assert site.get("/a.js").header("x-seen") == "1"
     assert (site.get("/b.js").status, site.get("/b.js").header("x-seen")) == (403, None)
+    beyond = site.get("/a.js", range="bytes=99-")
+    assert (beyond.status, beyond.header("x-seen")) == (416, None)
 
 
 @pytest.mark.parametrize(
@@ -241,6 +243,8 @@ def test_invalidations_empty_every_location(site):
     site.refresh()
     assert site.get("/a/x.js").header("x-cache") == "Miss from cloudfront"
     assert site.get("/b.js").header("x-cache") == "Hit from cloudfront"
+    site.refresh()
+    assert site.get("/a/x.js").header("x-cache") == "Hit from cloudfront"
 
 
 def test_other_methods_are_not_cached_or_not_allowed(site):
@@ -417,6 +421,9 @@ def test_a_function_url_needs_both_permissions(site):
     assert site.get("/beacon").status == 403
     allow("lambda:InvokeFunctionUrl", "lambda:InvokeFunction")
     assert site.get("/beacon").status == 204
+    del site.origins[-1]["OriginAccessControlId"]
+    site.deploy()
+    assert site.get("/beacon").status == 403
 
 
 # -- distribution ---------------------------------------------------------------------------------------------------

@@ -42,7 +42,7 @@ class Refresher:
         self._distribution_id = distribution_id
         self._lambda_dir = state_dir / "lambda"
         self._looks = 0
-        self._purged: set[str] | None = None
+        self._purged: set[str] = set()
         self._etags: dict[str, str] = {}
 
     async def run(self) -> None:
@@ -151,17 +151,13 @@ class Refresher:
         return {name: read(await self._call(fetch, name)) for name in sorted({each for each in ids if each})}
 
     async def _purge(self, distribution_id: str) -> None:
-        """Carry out invalidations that are new; those from before the start concern caches that were empty."""
-        invalidations = await self._call(self._cloud.invalidations, distribution_id)
-        first = self._purged is None
-        purged = self._purged if self._purged is not None else set()
-        for invalidation in invalidations:
-            if invalidation.id not in purged and not first:
+        """Carry out the invalidations that are new."""
+        for invalidation in await self._call(self._cloud.invalidations, distribution_id):
+            if invalidation.id not in self._purged:
+                self._purged.add(invalidation.id)
                 for location in self._edge.locations.values():
                     for path in invalidation.paths:
                         location.cache.invalidate(path)
-            purged.add(invalidation.id)
-        self._purged = purged
 
     async def refresh_stores(self) -> None:
         """Look at every KeyValueStore once, and announce what is new to every location."""
