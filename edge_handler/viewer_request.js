@@ -8,6 +8,7 @@ const CONFIG = {/*BLUEGREEN_CONFIG*/};
 const BUILD_ID = /^[A-Za-z0-9][\w.-]{0,63}$/;
 const TOKEN = /^([A-Za-z0-9][\w.-]{0,63})~([0-9a-z]{1,8})~([\w-]{22})$/;
 const HTML_DESTINATION = /^(?:document|i?frame|embed|object|fencedframe)$/;
+const EXTENSION = /\.[^/]*$/;
 const NEWEST_FORMAT = 1;
 
 async function handler(event) {
@@ -61,7 +62,7 @@ function planRequest(uri, accept, destination) {
 
 function planBuilt(path) {
   const match = /^builds\/([^/]+)\/([\s\S]+)$/.exec(path);
-  if (!match || !BUILD_ID.test(match[1]) || lastPart(path).indexOf('.') < 0) return planned('missing', path);
+  if (!match || !BUILD_ID.test(match[1]) || !EXTENSION.test(match[2])) return planned('missing', path);
   const kind = classify(match[2]);
   if (kind === 'shared') return planned(kind, 'shared/' + match[2]);
   return planned(kind === 'entry' ? 'missing' : 'built', path);
@@ -80,7 +81,7 @@ function classify(path) {
 }
 
 function wantsDocument(path, accept, destination) {
-  if (lastPart(path).indexOf('.') >= 0 || path.startsWith('.well-known/')) return false;
+  if (EXTENSION.test(path) || path.startsWith('.well-known/')) return false;
   if (HTML_DESTINATION.test(destination)) return true;
   if (destination && destination !== 'empty') return false;
   if (!accept || accept.indexOf('text/html') >= 0) return true;
@@ -96,10 +97,6 @@ function documentPath(path) {
 
 function planned(kind, path, direct) {
   return { kind, direct, uri: '/' + path.split('/').map(encodeURIComponent).join('/').replace(/%40/g, '@') };
-}
-
-function lastPart(path) {
-  return path.slice(path.lastIndexOf('/') + 1);
 }
 
 // -- which build ------------------------------------------------------------------------------------------------------
@@ -210,10 +207,11 @@ async function verify(token, purpose) {
 
 async function answerInternal(event, uri) {
   const request = event.request;
-  if (uri === '/_bluegreen/client.js' || uri === '/_bluegreen/client.mjs') return request;
-  if (uri !== '/_bluegreen/beacon' && uri !== '/_bluegreen/release.json') return answer(404);
+  const name = uri.slice(12);
+  if (/^client\.m?js$/.test(name)) return request;
+  if (name !== 'beacon' && name !== 'release.json') return answer(404);
   const state = await readRouting();
-  return uri === '/_bluegreen/beacon' ? takeBeacon(request, state) : tellRelease(event, state);
+  return name === 'beacon' ? takeBeacon(request, state) : tellRelease(event, state);
 }
 
 async function tellRelease(event, state) {

@@ -14,21 +14,25 @@ async function handler(event) {
   const response = event.response;
   const build = value(response.headers['x-amz-meta-build-id']);
   if (!BUILD_ID.test(build)) return response;
-  const isDocument = value(response.headers['content-type']).startsWith('text/html');
-  const isEntry = isDocument || CONFIG.entry.test(event.request.uri.slice(1));
-  if (!isEntry) return response;
+  const type = value(response.headers['content-type']);
+  // A 304 may come without its type.
+  const isDocument = type ? type.startsWith('text/html') : /(?:\.html?|\/[^./]*)$/.test(event.request.uri);
+  if (!isDocument && !CONFIG.entry.test(path(event.request.uri))) return response;
   response.cookies = response.cookies || {};
   const mark = visitorMark(event.request);
   if (mark === 'preview') {
     const token = event.request.querystring['__bg_preview'];
+    // For the session, so that the page's files and links stay in the preview. It reports nothing: no token.
     if (token) response.cookies['__Host-bg-preview'] = { value: token.value, attributes: ATTRIBUTES };
-  } else {
-    if (isDocument) response.cookies['__Host-bg-build'] = keep(build, WEEK);
-    const visitor = mark && visitorValue(event, mark);
-    if (visitor) response.cookies['__Host-bg-visitor'] = keep(visitor, YEAR);
+    return response;
   }
+  if (isDocument) response.cookies['__Host-bg-build'] = keep(build, WEEK);
+  const visitor = mark && visitorValue(event, mark);
+  if (visitor) response.cookies['__Host-bg-visitor'] = keep(visitor, YEAR);
   const token = await beaconToken(build);
-  if (token) response.headers['server-timing'] = { value: 'bluegreen;desc="' + token + '"' };
+  if (!token) return response;
+  const others = value(response.headers['server-timing']);
+  response.headers['server-timing'] = { value: (others && others + ', ') + 'bluegreen;desc="' + token + '"' };
   if (!isDocument) response.headers['timing-allow-origin'] = { value: '*' };
   return response;
 }
@@ -63,6 +67,14 @@ async function beaconToken(build) {
   const claim = build + '~' + (Math.floor(Date.now() / 1000) + DAY).toString(36);
   const mac = crypto.createHmac('sha256', secret).update('beacon:' + claim).digest('base64url');
   return claim + '~' + mac.slice(0, 22);
+}
+
+function path(uri) {
+  try {
+    return decodeURIComponent(uri).slice(1);
+  } catch (error) {
+    return '';
+  }
 }
 
 function keep(text, seconds) {

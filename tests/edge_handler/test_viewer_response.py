@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+from bluegreen_cdn import defaults
+from bluegreen_cdn.domain.routing import parse_visitor_cookie
+
 SECRET = {"secret": "5e" * 32}
 HTML = {"x-amz-meta-build-id": "b1", "content-type": "text/html; charset=utf-8"}
 
@@ -47,3 +51,69 @@ def test_without_the_secret_the_page_comes_all_the_same(edge: Any) -> None:
 
 def test_the_secret_never_leaves(edge: Any) -> None:
     assert SECRET["secret"] not in str(edge.response(edge.event("/"), HTML, SECRET))
+
+
+def test_a_token_goes_beside_what_the_origin_times(edge: Any) -> None:
+    response = edge.response(edge.event("/"), {**HTML, "server-timing": "db;dur=53"}, SECRET)
+    assert response["headers"]["server-timing"]["value"].startswith('db;dur=53, bluegreen;desc="b1~')
+
+
+@pytest.mark.parametrize(("uri", "is_document"), [("/", True), ("/a/b", True), ("/a.html", True), ("/a.json", False)])
+def test_an_answer_without_a_type_is_known_by_its_path(edge: Any, uri: str, is_document: bool) -> None:
+    response = edge.response(edge.event(uri), {"x-amz-meta-build-id": "b1"}, SECRET, status=304)
+    assert ("__Host-bg-build" in response["cookies"]) is is_document
+
+
+def test_a_preview_reports_nothing_and_moves_nobody(edge: Any) -> None:
+    event = edge.event("/", headers={"x-bluegreen-visitor": "preview"}, query={"__bg_preview": "a token"})
+    response = edge.response(event, HTML, SECRET)
+    assert {name: cookie["value"] for name, cookie in response["cookies"].items()} == {"__Host-bg-preview": "a token"}
+    assert "server-timing" not in response["headers"]
+
+
+@pytest.mark.parametrize(
+    ("mark", "expected"),
+    [
+        ("b2.17.0123456789abcdef", "1.0123456789abcdef.b2.17"),
+        ("v1.2.3.9999.0123456789abcdef", "1.0123456789abcdef.v1.2.3.9999"),
+        ("b2.17.-", "1.<seed>.b2.17"),
+    ],
+)
+def test_the_visitor_cookie_keeps_the_slot_that_was_decided(edge: Any, mark: str, expected: str) -> None:
+    response = edge.response(edge.event("/", headers={"x-bluegreen-visitor": mark}), HTML, SECRET)
+    cookie = response["cookies"]["__Host-bg-visitor"]
+    before, _, after = expected.partition("<seed>")
+    assert cookie["value"].startswith(before)
+    assert cookie["value"].endswith(after)
+    assert parse_visitor_cookie(cookie["value"]) is not None
+    assert "Max-Age=31536000" in cookie["attributes"]
+
+
+def test_a_visitor_cookie_that_holds_already_is_not_sent_again(edge: Any) -> None:
+    event = edge.event(
+        "/",
+        headers={"x-bluegreen-visitor": "b2.17.0123456789abcdef"},
+        cookies={"__Host-bg-visitor": "1.0123456789abcdef.b2.17"},
+    )
+    assert "__Host-bg-visitor" not in edge.response(event, HTML, SECRET)["cookies"]
+
+
+def test_two_first_visits_get_two_seeds(edge: Any) -> None:
+    event = edge.event("/", headers={"x-bluegreen-visitor": "b2.17.-"})
+    seeds = {edge.response(event, HTML, SECRET)["cookies"]["__Host-bg-visitor"]["value"] for _ in range(5)}
+    assert len(seeds) == 5
+
+
+def test_names_and_lifetimes_are_those_of_the_defaults(edge: Any) -> None:
+    code = edge.code["viewer_response"] + edge.code["viewer_request"]
+    for name in (defaults.VISITOR_COOKIE, defaults.BUILD_COOKIE, defaults.PREVIEW_COOKIE, defaults.BUILD_HEADER):
+        assert f"'{name}'" in code
+    for name in (defaults.VISITOR_HEADER, defaults.ROLE_HEADER, f"x-amz-meta-{defaults.BUILD_METADATA}"):
+        assert f"'{name}'" in code
+    lifetimes = (
+        defaults.VISITOR_COOKIE_MAX_AGE_SECONDS,
+        defaults.BUILD_COOKIE_MAX_AGE_SECONDS,
+        defaults.BEACON_TOKEN_LIFETIME_SECONDS,
+    )
+    for seconds in lifetimes:
+        assert f"={seconds};" in code
