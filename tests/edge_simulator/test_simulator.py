@@ -57,3 +57,9 @@ def test_a_port_that_is_taken_is_named(tmp_path):
         taken.listen()
         with pytest.raises(LocalCloudError, match="address already in use"):
             EdgeSimulator(NOWHERE, tmp_path, port=taken.getsockname()[1]).start()
+
+
+@pytest.mark.parametrize("wrong", [{"locations": ()}, {"locations": ("a", "a")}, {"propagation_seconds": -1.0}])
+def test_nonsense_is_refused_before_anything_starts(tmp_path, wrong):
+    with pytest.raises(LocalCloudError):
+        EdgeSimulator(NOWHERE, tmp_path, **wrong)

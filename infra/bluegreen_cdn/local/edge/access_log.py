@@ -10,11 +10,11 @@ FLUSH_EVERY_LINES = 200
 
 
 class AccessLog:
-    """Appends lines to a file; call `flush` from time to time."""
+    """Writes lines to a file, which it begins anew; call `flush` from time to time."""
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = path.open("a", encoding="utf-8")
+        self._file = path.open("w", encoding="utf-8")
         self._waiting: list[str] = []
 
     def write(self, entry: dict[str, Any]) -> None:

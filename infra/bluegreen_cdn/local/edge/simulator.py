@@ -47,6 +47,9 @@ class EdgeSimulator:
         propagation_seconds: How long a KeyValueStore change takes to the last location.
         request_headers_visible_in_response: Whether viewer-response functions see headers that the viewer-request
             function set (unconfirmed on AWS).
+
+    Raises:
+        LocalCloudError: when a location is listed twice or there is none, or the propagation time is below 0.
     """
 
     def __init__(
@@ -60,6 +63,10 @@ class EdgeSimulator:
         propagation_seconds: float = 1.0,
         request_headers_visible_in_response: bool = True,
     ) -> None:
+        if not locations or len(set(locations)) < len(locations) or any("," in name for name in locations):
+            raise LocalCloudError(f"edge locations {list(locations)} are not one or more different names")
+        if not propagation_seconds >= 0:
+            raise LocalCloudError(f"propagation of {propagation_seconds} seconds is not 0 or more")
         self.endpoint = endpoint
         self.state_dir = state_dir
         self.port = port or 0
@@ -104,7 +111,7 @@ class EdgeSimulator:
             LocalCloudError: when it does not start.
         """
         self.state_dir.mkdir(parents=True, exist_ok=True)
-        with self.log.open("a") as log:
+        with self.log.open("w") as log:
             self._process = subprocess.Popen(  # noqa: S603  our own module
                 [sys.executable, "-m", "bluegreen_cdn.local.edge.server", *self._arguments],
                 stdin=subprocess.DEVNULL,
