@@ -15,7 +15,12 @@ from bluegreen_cdn.local.cloud.seams import check_version, replace, require
 
 from .conftest import Aws, eventually
 
-FOREVER = "import time\ndef handler(event, context):\n    time.sleep(50)\n"
+FOREVER = """
+import os, pathlib, time
+def handler(event, context):
+    pathlib.Path(os.environ["MARK"]).touch()
+    time.sleep(50)
+"""
 PARENT = """
 import os, sys, time
 from pathlib import Path
@@ -41,16 +46,23 @@ def members(group: int) -> list[int]:
     return [int(pid) for pid, pgid, stat in rows if int(pgid) == group and not stat.startswith("Z")]
 
 
+def run_forever(cloud: LocalCloud, mark: Path) -> None:
+    """Have a worker in the middle of an invocation."""
+    aws = Aws(cloud)
+    aws.function("forever", FOREVER, MARK=str(mark))
+    aws.client("lambda").invoke(FunctionName="forever", InvocationType="Event")
+    eventually(mark.exists)
+
+
 @pytest.mark.cloud
 @pytest.mark.xdist_group("local-cloud")
 def test_stopping_leaves_no_process_and_no_state(tmp_path: Path) -> None:
     with LocalCloud(tmp_path) as cloud:
         assert cloud.endpoint.startswith("http://127.0.0.1:")
         aws = Aws(cloud)
-        aws.function("forever", FOREVER)
-        aws.client("lambda").invoke(FunctionName="forever", InvocationType="Event")
         pid = int(cloud.admin("health")["pid"])
-        eventually(lambda: len(members(pid)) > 1)
+        run_forever(cloud, tmp_path / "mark")
+        assert len(members(pid)) > 1
         with pytest.raises(LocalCloudError, match=f"process {pid}.* already uses"):
             LocalCloud(tmp_path).start()
     assert members(pid) == []
@@ -63,10 +75,9 @@ def test_stopping_leaves_no_process_and_no_state(tmp_path: Path) -> None:
 def test_workers_of_a_killed_server_are_stopped_too(tmp_path: Path) -> None:
     with LocalCloud(tmp_path) as cloud:
         aws = Aws(cloud)
-        aws.function("forever", FOREVER)
-        aws.client("lambda").invoke(FunctionName="forever", InvocationType="Event")
         pid = int(cloud.admin("health")["pid"])
-        eventually(lambda: len(members(pid)) > 1)
+        run_forever(cloud, tmp_path / "mark")
+        assert len(members(pid)) > 1
         os.kill(pid, signal.SIGKILL)
     eventually(lambda: members(pid) == [], timeout=5)
 
