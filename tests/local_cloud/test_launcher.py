@@ -59,7 +59,6 @@ def run_forever(cloud: LocalCloud, mark: Path) -> None:
 def test_stopping_leaves_no_process_and_no_state(tmp_path: Path) -> None:
     with LocalCloud(tmp_path) as cloud:
         assert cloud.endpoint.startswith("http://127.0.0.1:")
-        aws = Aws(cloud)
         pid = int(cloud.admin("health")["pid"])
         run_forever(cloud, tmp_path / "mark")
         assert len(members(pid)) > 1
@@ -74,7 +73,6 @@ def test_stopping_leaves_no_process_and_no_state(tmp_path: Path) -> None:
 @pytest.mark.xdist_group("local-cloud")
 def test_workers_of_a_killed_server_are_stopped_too(tmp_path: Path) -> None:
     with LocalCloud(tmp_path) as cloud:
-        aws = Aws(cloud)
         pid = int(cloud.admin("health")["pid"])
         run_forever(cloud, tmp_path / "mark")
         assert len(members(pid)) > 1
