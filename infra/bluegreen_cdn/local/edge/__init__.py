@@ -1,7 +1,7 @@
 """CloudFront on this machine: an edge simulator that knows the cloud only through its public APIs.
 
 What it does as CloudFront does: behaviours, CloudFront Functions with their limits, KeyValueStores that arrive late,
-cache keys and lifetimes, Lambda@Edge at the origin triggers, origin access control, origin groups, error pages, response
+cache keys and lifetimes, Lambda@Edge at the origin triggers, origin access control and groups, error pages, response
 headers policies, invalidations, the access log. A distribution with a setting that it cannot honour is refused, not
 served anyway.
 
