@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from bluegreen_cdn.local.cloud.clock import ScaledClock
 from bluegreen_cdn.local.cloud.deployment_config import DeploymentConfig
-from bluegreen_cdn.local.cloud.deployment_engine import DeploymentEngine, DeploymentRunningError
+from bluegreen_cdn.local.cloud.deployment_engine import DeploymentEngine
 from bluegreen_cdn.local.cloud.deployment_model import Deployment, Group, Revision, Scope
+from bluegreen_cdn.local.cloud.deployment_port import DeploymentRunningError
 from bluegreen_cdn.local.cloud.timeline import Timeline
 
 SCOPE = Scope(account="111122223333", region="us-east-1")

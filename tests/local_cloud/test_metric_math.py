@@ -3,7 +3,8 @@
 import math
 
 import pytest
-from bluegreen_cdn.local.cloud.metric_math import Evaluation, MathError, Value, as_series, names, parse
+from bluegreen_cdn.local.cloud.metric_grammar import MathError, names, parse
+from bluegreen_cdn.local.cloud.metric_math import Evaluation, Value, as_series
 from bluegreen_cdn.local.cloud.metric_query import period_of, resolve, returned
 from hypothesis import given
 from hypothesis import strategies as st

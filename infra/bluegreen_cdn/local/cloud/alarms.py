@@ -18,7 +18,8 @@ from bluegreen_cdn.local.cloud.alarm_rules import (
 )
 from bluegreen_cdn.local.cloud.clock import ScaledClock
 from bluegreen_cdn.local.cloud.deployment_model import Scope
-from bluegreen_cdn.local.cloud.metric_math import MathError, as_series, parse
+from bluegreen_cdn.local.cloud.metric_grammar import MathError, parse
+from bluegreen_cdn.local.cloud.metric_math import as_series
 from bluegreen_cdn.local.cloud.metric_query import period_of, resolve, returned
 from bluegreen_cdn.local.cloud.metric_store import MetricStore
 from bluegreen_cdn.local.cloud.seams import replace, require

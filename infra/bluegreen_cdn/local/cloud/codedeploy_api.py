@@ -5,8 +5,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bluegreen_cdn.local.cloud.deployment_config import InvalidConfigError, parse_routing
-from bluegreen_cdn.local.cloud.deployment_engine import DeploymentEngine, DeploymentRunningError
+from bluegreen_cdn.local.cloud.deployment_engine import DeploymentEngine
 from bluegreen_cdn.local.cloud.deployment_model import Deployment, Group, InvalidRevisionError, Scope, parse_revision
+from bluegreen_cdn.local.cloud.deployment_port import DeploymentRunningError
 from bluegreen_cdn.local.cloud.deployment_store import CodeDeployError, DeploymentStore, group_from
 
 Request = Mapping[str, Any]

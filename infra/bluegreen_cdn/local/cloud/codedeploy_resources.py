@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from bluegreen_cdn.local.cloud.deployment_config import parse_routing
-from bluegreen_cdn.local.cloud.deployment_engine import ALL_AT_ONCE, DeploymentEngine, DeploymentRunningError
+from bluegreen_cdn.local.cloud.deployment_engine import ALL_AT_ONCE, DeploymentEngine
 from bluegreen_cdn.local.cloud.deployment_model import HOOKS, Group, Revision, Scope
+from bluegreen_cdn.local.cloud.deployment_port import DeploymentRunningError
 from bluegreen_cdn.local.cloud.deployment_store import DeploymentStore, group_from
 from bluegreen_cdn.local.cloud.seams import replace, require
 

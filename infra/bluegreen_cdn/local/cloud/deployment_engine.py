@@ -2,8 +2,7 @@
 
 import threading
 import uuid
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable
 
 from bluegreen_cdn.local.cloud.clock import ScaledClock
 from bluegreen_cdn.local.cloud.deployment_config import DeploymentConfig
@@ -15,49 +14,15 @@ from bluegreen_cdn.local.cloud.deployment_model import (
     Group,
     HookExecution,
     Revision,
-    Scope,
     new_deployment_id,
 )
+from bluegreen_cdn.local.cloud.deployment_port import DeploymentRunningError, EndedError, Surroundings
 from bluegreen_cdn.local.cloud.timeline import Timeline
 
 HOOK_TIMEOUT_MINUTES = 60
 ALARM_POLL_SECONDS = 5
 POLL_MINIMUM_REAL_SECONDS = 0.05
 ALL_AT_ONCE = DeploymentConfig(name="CodeDeployDefault.LambdaAllAtOnce", kind="AllAtOnce")
-
-
-class Surroundings(Protocol):
-    """What the engine needs of the rest of the cloud."""
-
-    def read_alias(self, scope: Scope, function: str, alias: str) -> tuple[str, Mapping[str, float]]:
-        """Give an alias's version and additional weights; raises LookupError."""
-
-    def write_alias(self, scope: Scope, function: str, alias: str, version: str, weights: Mapping[str, float]) -> None:
-        """Set an alias's version and weights."""
-
-    def version_exists(self, scope: Scope, function: str, version: str) -> bool:
-        """Whether the function has this version."""
-
-    def call_hook(self, scope: Scope, function: str, payload: Mapping[str, str]) -> None:
-        """Invoke a hook function without waiting for it."""
-
-    def alarms_on(self, scope: Scope, names: Sequence[str]) -> list[str]:
-        """Give those of the alarms that are in ALARM."""
-
-    def send_event(self, scope: Scope, detail_type: str, detail: Mapping[str, Any], resources: Sequence[str]) -> None:
-        """Put an event of CodeDeploy on the default bus."""
-
-
-class DeploymentRunningError(Exception):
-    """The group has a deployment in progress."""
-
-
-class _EndedError(Exception):
-    """A deployment that does not succeed; `trigger` is the rollback event it stands for."""
-
-    def __init__(self, status: str, code: str, message: str, trigger: str) -> None:
-        super().__init__(message)
-        self.status, self.code, self.trigger = status, code, trigger
 
 
 class DeploymentEngine:
@@ -131,10 +96,10 @@ class DeploymentEngine:
             self._shift(deployment)
             self._run_hook(deployment, AFTER_ALLOW_TRAFFIC)
             self._check_alarms(deployment)
-        except _EndedError as end:
+        except EndedError as end:
             self._end_badly(deployment, end)
         except Exception as error:  # the thread is the last to see it: without this the stack would wait for ever
-            self._end_badly(deployment, _EndedError("Failed", "INTERNAL_ERROR", str(error), "DEPLOYMENT_FAILURE"))
+            self._end_badly(deployment, EndedError("Failed", "INTERNAL_ERROR", str(error), "DEPLOYMENT_FAILURE"))
         else:
             self._set_status(deployment, "Succeeded")
             self._send(deployment, "SUCCESS")
@@ -145,9 +110,9 @@ class DeploymentEngine:
         try:
             version, _ = self._cloud.read_alias(scope, revision.function, revision.alias)
         except LookupError as error:
-            raise _EndedError("Failed", "INVALID_LAMBDA_FUNCTION", str(error), "") from None
+            raise EndedError("Failed", "INVALID_LAMBDA_FUNCTION", str(error), "") from None
         if version != revision.current_version and not deployment.rollback_of:
-            raise _EndedError(
+            raise EndedError(
                 "Failed",
                 "INVALID_LAMBDA_CONFIGURATION",
                 f"The deployment failed because the alias version ({version}) does not match the current "
@@ -155,7 +120,7 @@ class DeploymentEngine:
                 "",
             )
         if not self._cloud.version_exists(scope, revision.function, revision.target_version):
-            raise _EndedError(
+            raise EndedError(
                 "Failed",
                 "INVALID_LAMBDA_FUNCTION",
                 f"Function not found: {revision.function}:{revision.target_version}",
@@ -219,7 +184,7 @@ class DeploymentEngine:
                 if not deployment.stop_requested and not until() and left > 0:
                     self._changed.wait(min(pause, left))
             if deployment.stop_requested:
-                raise _EndedError(
+                raise EndedError(
                     "Stopped", "MANUAL_STOP", "The deployment was stopped by a user", "DEPLOYMENT_STOP_ON_REQUEST"
                 )
             self._check_alarms(deployment)
@@ -232,7 +197,7 @@ class DeploymentEngine:
             return
         active = self._cloud.alarms_on(group.scope, group.alarms)
         if active:
-            raise _EndedError(
+            raise EndedError(
                 "Stopped",
                 "ALARM_ACTIVE",
                 "One or more alarms have been activated according to the Amazon CloudWatch metrics you selected, "
@@ -242,7 +207,7 @@ class DeploymentEngine:
 
     # -- ends --------------------------------------------------------------------------------------------------------
 
-    def _end_badly(self, deployment: Deployment, end: _EndedError) -> None:
+    def _end_badly(self, deployment: Deployment, end: EndedError) -> None:
         group = deployment.group
         asked_to_stay = end.code == "MANUAL_STOP" and not deployment.stop_rolls_back
         asked_to_go_back = end.code == "MANUAL_STOP" and deployment.stop_rolls_back
@@ -278,8 +243,8 @@ class DeploymentEngine:
             self._spawn(rollback)
 
     @staticmethod
-    def _failure(code: str, message: str) -> _EndedError:
-        return _EndedError("Failed", code, message, "DEPLOYMENT_FAILURE")
+    def _failure(code: str, message: str) -> EndedError:
+        return EndedError("Failed", code, message, "DEPLOYMENT_FAILURE")
 
     # -- bookkeeping -------------------------------------------------------------------------------------------------
 

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from bluegreen_cdn.local.cloud.clock import ScaledClock
-from bluegreen_cdn.local.cloud.metric_math import MathError, as_series
+from bluegreen_cdn.local.cloud.metric_grammar import MathError
+from bluegreen_cdn.local.cloud.metric_math import as_series
 from bluegreen_cdn.local.cloud.metric_query import period_of, resolve, returned
 from bluegreen_cdn.local.cloud.metric_store import MetricStore, period_grid
 from bluegreen_cdn.local.cloud.seams import replace, require

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from bluegreen_cdn.local.cloud.metric_math import Evaluation, MathError, Series, Value, names, parse
+from bluegreen_cdn.local.cloud.metric_grammar import MathError, names, parse
+from bluegreen_cdn.local.cloud.metric_math import Evaluation, Series, Value
 
 Fetch = Callable[[Mapping[str, Any]], Series]
 """Gives the series of a `MetricStat`."""

@@ -18,7 +18,7 @@ ASYNC_RETRY_DELAYS_MINUTES = (1, 2)
 
 
 class MinistackSurroundings:
-    """Implements `deployment_engine.Surroundings`."""
+    """Implements `deployment_port.Surroundings`."""
 
     def __init__(self, ministack: Ministack, clock: ScaledClock, timeline: Timeline) -> None:
         self._lambda = ministack.lambda_service
