@@ -38,7 +38,13 @@ def test_the_page_runners_files_are_judged_by_their_bytes() -> None:
 
     async def story(site: Site) -> None:
         sessions = Sessions(
-            site=site, ledger=book, now=time.monotonic, from_wall=float, at_a_time=2, routes=(("/cart", "/checkout"),), seed=1
+            site=site,
+            ledger=book,
+            now=time.monotonic,
+            from_wall=float,
+            at_a_time=2,
+            routes=(("/cart", "/checkout"),),
+            seed=1,
         )
         task = asyncio.create_task(sessions.run())
         while not book.mixed_pages:

@@ -2,7 +2,14 @@ from pathlib import Path
 
 import pytest
 from bluegreen_cdn.errors import InvalidBuild
-from bluegreen_cdn.local.rehearsal.builds import CLIENT_TAG, check_different, insert_client, insert_failure, prepare
+from bluegreen_cdn.local.rehearsal.builds import (
+    CLIENT_TAG,
+    check_different,
+    common_pages,
+    insert_client,
+    insert_failure,
+    prepare,
+)
 
 
 def app(path: Path, document: str, **files: str) -> Path:
@@ -76,3 +83,13 @@ def test_equal_content_is_refused_with_both_names(tmp_path: Path) -> None:
     ]
     with pytest.raises(InvalidBuild, match="the first build and the second build have the same content"):
         check_different(builds)
+
+
+def test_visitors_open_the_documents_that_all_builds_have(tmp_path: Path) -> None:
+    builds = []
+    for name, documents in {"first": ("about", "old", "404"), "second": ("about", "new", "404")}.items():
+        folder = app(tmp_path / name, f"<head>{CLIENT_TAG}</head>{name}")
+        for document in documents:
+            (folder / f"{document}.html").write_text("")
+        builds.append(prepare(folder, name, tmp_path / "work")[0])
+    assert common_pages(builds) == ("/", "/about.html")

@@ -17,6 +17,11 @@ def test_without_a_candidate_stable_has_everything_whatever_the_weight_says() ->
     assert EdgeRouting(stable=FIRST, weight=1000, holdout=500).weight_of(FIRST) == (10_000, 10_000)
 
 
+def test_a_release_that_the_edge_never_saw_has_no_windows() -> None:
+    assert release().windows(9) == []
+    assert release().seconds_from_alarm_to_weight_zero is None
+
+
 def test_only_news_is_noted_and_disagreement_is_visible() -> None:
     here = release()
     assert not observe(here, 1, routing(SECOND))

@@ -94,6 +94,13 @@ def test_text_from_outside_is_escaped(tmp_path: Path) -> None:
     assert "<script" not in text
 
 
+def test_a_rehearsal_that_ended_in_its_first_deployment_can_be_reported(tmp_path: Path) -> None:
+    made = rehearsal(visitors_per_second=0)
+    made.releases = made.releases[:1]
+    made.releases[0].weights, made.releases[0].ended, made.error = [], None, "the deployment failed"
+    assert "the deployment failed" in write(made, tmp_path)[1].read_text()
+
+
 def test_a_rehearsal_that_ended_before_it_began_can_be_reported(tmp_path: Path) -> None:
     made = rehearsal(visitors_per_second=0)
     made.releases, made.phases, made.seconds, made.error = [], [], 0.0, "node was not found"

@@ -3,7 +3,7 @@
 import hashlib
 import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,8 @@ _FAILURE = (
     "<script>/* put here by bluegreen rehearse --bad */"
     'throw new Error("this build is bad on purpose, to show the rollback")</script>'
 )
+PAGES_LIMIT = 20
+_ERROR_PAGE = re.compile(r"(?:.*/)?(?:[45]\d\d|_?error|offline)\.html", re.IGNORECASE)
 _HEAD = re.compile(r"<head(\s[^>]*)?>", re.IGNORECASE)
 _HTML = re.compile(r"<html(\s[^>]*)?>|<!doctype[^>]*>", re.IGNORECASE)
 _CLIENT_ELEMENT = re.compile(r"<script[^>]*_bluegreen/client\.js[^>]*>\s*</script>", re.IGNORECASE)
@@ -83,10 +85,18 @@ def prepare(folder: Path, name: str, work: Path, *, bad: bool = False) -> tuple[
         if bad:
             text = insert_failure(text)
         document.write_text(text, encoding="utf-8", errors="surrogateescape")
-    done = [] if reports else ["the client script, so that it can report"]
+    done = [] if reports else ["the client script, which reports for it"]
     done += ["an error in every document"] if bad else []
-    note = f"the {name} is a copy of {folder} with {' and '.join(done)}"
+    note = f"the {name} is a copy of {folder} with {', and '.join(done)}"
     return PreparedBuild(name=name, folder=work, files=read(work), is_bad=bad), note
+
+
+def common_pages(builds: Sequence[PreparedBuild]) -> tuple[str, ...]:
+    """Paths of the documents that all builds have, but for error pages: what visitors can open at any time."""
+    common = set.intersection(*({path for path in build.files.digests if path.endswith(".html")} for build in builds))
+    first = ["/"] if "index.html" in common else []
+    named = sorted(path for path in common if not _ERROR_PAGE.fullmatch(path) and path != "index.html")
+    return tuple([*first, *(f"/{path}" for path in named)][:PAGES_LIMIT])
 
 
 def check_different(builds: Iterable[PreparedBuild]) -> None:

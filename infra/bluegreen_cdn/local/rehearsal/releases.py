@@ -68,7 +68,7 @@ class Release:
     def windows(self, end: float) -> list[Window]:
         """Cut the observed weights into the times in which all locations agreed."""
         marks = self.weights
-        until = [mark.at for mark in marks[1:]] + [end]
+        until = [mark.at for mark in marks[1:]] + [end] * bool(marks)
         return [
             Window(start=mark.at, end=stop, weight=mark.weight, share=mark.share)
             for mark, stop in zip(marks, until, strict=True)

@@ -193,6 +193,7 @@ def summary_lines(data: dict[str, Any]) -> Sequence[str]:
         if release["seconds_from_alarm_to_weight_zero"] is not None:
             line += f", weight 0 everywhere {release['seconds_from_alarm_to_weight_zero']:.1f} s after the alarm"
         lines.append(line)
+    lines += data["notes"]
     lines += [f"BROKEN: {invariant['message']}" for invariant in data["invariants"] if not invariant["held"]]
     if data["error"]:
         lines.append(f"not finished: {data['error']}")

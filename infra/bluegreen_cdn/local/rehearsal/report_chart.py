@@ -81,7 +81,7 @@ def _observed(data: dict[str, Any], release: dict[str, Any], index: int, scale: 
     """One dot per few seconds of equal weight: what visitors without a cookie got, its size by their number."""
     marks = release["weights"]
     end = release["ended"] if release["ended"] is not None else scale.end
-    for mark, until in zip(marks, [later["at"] for later in marks[1:]] + [end], strict=True):
+    for mark, until in zip(marks, [*(later["at"] for later in marks[1:]), end], strict=False):
         rows = [row for row in data["timeline"] if mark["at"] <= row["at"] and row["at"] + 1 <= until]
         dots = max(1, round(len(rows) / SHARE_BUCKET))
         for i in range(dots):

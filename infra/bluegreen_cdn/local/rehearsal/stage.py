@@ -3,12 +3,14 @@
 import asyncio
 import contextlib
 import json
+import shutil
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from bluegreen_cdn.errors import LocalCloudError
+from bluegreen_cdn.errors import LocalCloudError, RehearsalError
 from bluegreen_cdn.local.cloud import LocalCloud
+from bluegreen_cdn.local.cloud.launcher import running_instance
 from bluegreen_cdn.local.edge import EdgeSimulator
 from bluegreen_cdn.local.rehearsal.browser_like import Site
 from bluegreen_cdn.local.rehearsal.builds import PreparedBuild
@@ -47,6 +49,12 @@ class Stage:
 
     def __init__(self, options: RehearsalOptions, work: Path) -> None:
         self._options, self._work = options, work
+        running = running_instance(work / "cloud")
+        if running is not None:
+            raise RehearsalError(
+                f"another rehearsal (process {running['pid']}) uses {options.output}: "
+                "wait for it or stop it, or choose another folder with --output"
+            )
         self._checkout = checkout_folder()
         executable = find_cdk(self._checkout)
         app, folder = find_app(self._checkout)
@@ -57,7 +65,11 @@ class Stage:
         self._assemblies: dict[str, asyncio.Task[Path]] = {}
 
     async def start_cloud(self) -> None:
-        """Start the local cloud."""
+        """Start the local cloud, without anything of an earlier rehearsal."""
+        for remains in ("cloud", "edge", "logs"):
+            shutil.rmtree(self._work / remains, ignore_errors=True)
+        for assembly in self._work.glob("cdk.out.*"):
+            shutil.rmtree(assembly, ignore_errors=True)
         await asyncio.to_thread(self.cloud.start)
         self._cdk = CdkCli(
             executable=self._executable,

@@ -6,7 +6,7 @@ import datetime
 from collections.abc import AsyncIterator, Callable
 
 from bluegreen_cdn.domain.rollout import Rollout
-from bluegreen_cdn.errors import BlueGreenError, RehearsalError
+from bluegreen_cdn.errors import BlueGreenError, InvalidBuild, RehearsalError
 from bluegreen_cdn.local.rehearsal import builds as build_folders
 from bluegreen_cdn.local.rehearsal.browser_like import Site
 from bluegreen_cdn.local.rehearsal.browsers import Browsers, find_chromium
@@ -43,7 +43,7 @@ class Rehearsal:
         self.options = options
         self._changed = changed
         self._clock = Stopwatch()
-        self._work = options.output / "work"
+        self._work = (options.output / "work").resolve()
         self.record = Record(
             site=options.site,
             started=datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
@@ -52,6 +52,8 @@ class Rehearsal:
             rollout=options.rollout,
             seed=options.seed,
         )
+        self._pages: tuple[str, ...] = ("/",)
+        self._failure = ""
         self.watch: Watch | None = None
         self.crowd: Crowd | None = None
         self.sessions: Sessions | None = None
@@ -70,13 +72,11 @@ class Rehearsal:
             prepared = True
             await self._tell(stage, *builds)
         except asyncio.CancelledError:
-            self.record.error = "interrupted"
+            self.record.error = self._failure or "interrupted"
         except BlueGreenError as error:
             if not prepared:
                 raise
             self.record.error = str(error)
-        except BaseExceptionGroup as group:
-            self.record.error = "; ".join(str(error) for error in _leaves(group)) or str(group)
         finally:
             self._close_record()
         return self.record
@@ -118,7 +118,7 @@ class Rehearsal:
     async def _prepare(self) -> tuple[Stage, list[PreparedBuild]]:
         """Check the tools and make the builds ready."""
         check_node()
-        stage = Stage(self.options, self._work.resolve())
+        stage = Stage(self.options, self._work)
         copies, options = self._work / "builds", self.options
         if options.stable is None or options.candidate is None:
             folders = [
@@ -135,6 +135,9 @@ class Rehearsal:
             if note:
                 self.record.notes.append(f"{note[0].upper()}{note[1:]}.")
         build_folders.check_different(prepared)
+        self._pages = build_folders.common_pages(prepared)
+        if not self._pages:
+            raise InvalidBuild("the builds have no document in common, so visitors have nothing to open in all of them")
         self.record.ledger = Ledger(build.files for build in prepared)
         return stage, prepared
 
@@ -198,7 +201,12 @@ class Rehearsal:
         )
         self.watch.release = self.record.releases[0]
         self.crowd = Crowd(
-            site=site, ledger=ledger, now=clock.now, present=self.options.visitors, seed=self.options.seed
+            site=site,
+            ledger=ledger,
+            now=clock.now,
+            present=self.options.visitors,
+            seed=self.options.seed,
+            pages=self._pages,
         )
         self.sessions = Sessions(
             site=site,
@@ -221,7 +229,7 @@ class Rehearsal:
         ]
         owner = asyncio.current_task()
         for task in tasks:
-            task.add_done_callback(lambda done: _report_failure(done, owner, self.record))
+            task.add_done_callback(lambda done: self._give_up(done, owner))
         try:
             yield
         finally:
@@ -229,6 +237,16 @@ class Rehearsal:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await self.crowd.finish()
+
+    def _give_up(self, done: asyncio.Task[None], owner: asyncio.Task[object] | None) -> None:
+        """A part that fails ends the rehearsal: going on without it would prove nothing."""
+        if done.cancelled() or done.exception() is None or owner is None or owner.cancelling():
+            return
+        error = done.exception()
+        leaves = _leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
+        words = "; ".join(str(leaf) or type(leaf).__name__ for leaf in leaves)
+        self._failure = f"the {done.get_name().lower()} could not go on: {words}"
+        owner.cancel()
 
     async def _finish_visits(self) -> None:
         """Nobody comes any more; tabs that are open ask for everything they have not asked for yet."""
@@ -266,18 +284,6 @@ class Rehearsal:
     def now(self) -> float:
         """Seconds since the rehearsal began."""
         return self._clock.now()
-
-
-def _report_failure(done: asyncio.Task[None], owner: asyncio.Task[object] | None, record: Record) -> None:
-    """A part that fails ends the rehearsal: going on without it would prove nothing."""
-    if done.cancelled() or done.exception() is None:
-        return
-    error = done.exception()
-    leaves = _leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
-    words = "; ".join(str(leaf) or type(leaf).__name__ for leaf in leaves)
-    record.notes.append(f"{done.get_name()} ended: {words}")
-    if owner is not None:
-        owner.cancel()
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:

@@ -1,0 +1,64 @@
+"""Whole rehearsals of the example, as a newcomer runs them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+pytestmark = [pytest.mark.slow, pytest.mark.cloud]
+
+COMMAND = [sys.executable, "-m", "bluegreen_cdn.cli.main", "rehearse"]
+LIMIT_SECONDS = 300
+
+
+def processes(folder: Path) -> list[str]:
+    listing = subprocess.run(["ps", "-A", "-o", "command="], capture_output=True, text=True, check=True).stdout
+    return [line for line in listing.splitlines() if str(folder) in line]
+
+
+def test_three_releases_and_not_one_broken_page(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [*COMMAND, "--json", "--output", str(tmp_path)], capture_output=True, text=True, timeout=LIMIT_SECONDS
+    )
+    assert done.returncode == 0, done.stderr[-3000:] + done.stdout[-3000:]
+    report = json.loads(done.stdout)
+    assert report == json.loads((tmp_path / "report.json").read_text())
+    assert report["ok"] is True
+    assert [release["outcome"] for release in report["releases"]] == ["first", "promoted", "rolled_back"]
+    for name in ("broken_page_loads", "asset_failures", "mixed_pages"):
+        assert report[name] == 0
+    assert report["page_loads"] > 200
+    assert report["asset_requests"] > 2000
+    _, good, bad = report["releases"]
+    assert {mark["weight"] for mark in good["weights"]} == {20, 100}
+    assert bad["alarm"] == "bluegreen-storefront-verdict"
+    assert 0 <= bad["seconds_from_alarm_to_weight_zero"] < 10
+    assert report["script_errors"] > 0
+    assert "broken pages" in (tmp_path / "report.html").read_text()
+    assert processes(tmp_path) == []
+
+
+def test_an_interruption_stops_everything_and_leaves_a_report(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [*COMMAND, "--output", str(tmp_path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    watchdog = threading.Timer(LIMIT_SECONDS, process.kill)
+    watchdog.start()
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "visitors arrive" in line:
+            break
+    os.kill(process.pid, signal.SIGINT)
+    _, complaints = process.communicate()
+    watchdog.cancel()
+    assert process.returncode == 130, complaints
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert (report["ok"], report["error"]) == (False, "interrupted")
+    assert report["releases"][0]["outcome"] == "first"
+    assert "Traceback" not in complaints
+    assert processes(tmp_path) == []
