@@ -15,6 +15,7 @@ os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")
 
 import aws_cdk as cdk
 from bluegreen_cdn.constructs import BlueGreenSite, Build
+from bluegreen_cdn.domain.classification import ClassificationRules
 
 ACCOUNT = "111122223333"
 Resource = dict[str, Any]
@@ -105,7 +106,11 @@ def synthesise(tmp_path_factory: pytest.TempPathFactory) -> Synthesise:
 @pytest.fixture(scope="session")
 def templates(synthesise: Synthesise, build_folder: Path) -> Templates:
     """The usual site: two regions, a build from a folder."""
-    return synthesise(regions=["us-east-1", "eu-west-1"], build=Build.folder(build_folder, build_id="v1"))
+    return synthesise(
+        regions=["us-east-1", "eu-west-1"],
+        build=Build.folder(build_folder, build_id="v1"),
+        rules=ClassificationRules(hashed_folders=("assets/",)),
+    )
 
 
 def _templates(folder: Path) -> Iterator[Path]:

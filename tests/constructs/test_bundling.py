@@ -52,6 +52,8 @@ def test_the_same_sources_give_the_same_bytes(cache: Path) -> None:
     first.path.unlink()
     second = handlers_archive(with_awscrt=False)
     assert (second.digest, second.path.read_bytes()) == (first.digest, before)
+    with zipfile.ZipFile(second.path) as archive:
+        assert {entry.date_time for entry in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
 
 
 def test_the_hash_says_which_sources_and_which_signing_library(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:

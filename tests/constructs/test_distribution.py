@@ -11,6 +11,7 @@ from aws_cdk import aws_cloudfront as cloudfront
 from aws_cdk.assertions import Match, Template
 from bluegreen_cdn.constructs import BlueGreenSite
 from bluegreen_cdn.domain.classification import ClassificationRules
+from bluegreen_cdn.errors import InvalidInput
 
 FUNCTION_EVENTS = {"viewer-request", "viewer-response"}
 LAMBDA_EVENTS = {"origin-request", "origin-response"}
@@ -223,6 +224,18 @@ def test_own_domain_names_come_with_their_certificate(synthesise: Any) -> None:
     assert config["ViewerCertificate"]["AcmCertificateArn"] == arn
     assert config["ViewerCertificate"]["MinimumProtocolVersion"] == "TLSv1.2_2021"
     assert Template.from_json(templates["shop-edge"]).find_outputs("*", {"Value": "https://shop.example"})
+
+
+def test_a_certificate_of_another_region_is_refused(synthesise: Any) -> None:
+    def around(stack: cdk.Stack) -> dict[str, Any]:
+        arn = "arn:aws:acm:eu-west-1:111122223333:certificate/0f3c"
+        return {
+            "domain_names": ["shop.example"],
+            "certificate": acm.Certificate.from_certificate_arn(stack, "Certificate", arn),
+        }
+
+    with pytest.raises(InvalidInput, match="is not in us-east-1, the only region that CloudFront takes one from"):
+        synthesise(around=around)
 
 
 def test_answers_carry_security_headers_and_may_be_loaded_elsewhere(templates: Any) -> None:

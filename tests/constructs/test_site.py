@@ -170,6 +170,9 @@ def test_the_stacks_beside_are_protected_and_bootstrapped_as_the_users_own(tmp_p
         ({"mode": "mpa"}, InvalidInput, "there is no document mode 'mpa'"),
         ({"region": "eu-west-1"}, InvalidInput, "stack 'web' has the region 'eu-west-1'; a site belongs in us-east-1"),
         ({"region": None}, InvalidInput, "stack 'web' has no region of its own; a site belongs in us-east-1"),
+        ({"build": "dist"}, InvalidInput, "build is 'dist'; pass something like Build.folder(\"dist\")"),
+        ({"rollout": "canary"}, InvalidInput, "rollout is 'canary'; pass something like Rollout.canary(percent=10)"),
+        ({"domain_names": "shop.example"}, InvalidInput, "domain_names is the text 'shop.example'; pass a list"),
         ({"domain_names": ["shop.example"]}, InvalidInput, "site 'shop' has domain names without a certificate"),
     ],
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 
-from aws_cdk import CfnOutput, Duration, Stack
+from aws_cdk import CfnOutput, Duration, Stack, Token
 from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_cloudfront as cloudfront
 from aws_cdk import aws_cloudfront_origins as origins
@@ -20,6 +20,7 @@ from bluegreen_cdn.constructs.edge_functions import EdgeFunctions
 from bluegreen_cdn.constructs.names import check_site_name, parameter_name, resource_name
 from bluegreen_cdn.constructs.policies import EdgePolicies
 from bluegreen_cdn.domain.classification import ClassificationRules
+from bluegreen_cdn.domain.regions import EDGE_REGION
 from bluegreen_cdn.errors import InvalidInput
 
 FAILOVER_STATUS_CODES = (403, 404, 500, 502, 503, 504)
@@ -78,9 +79,7 @@ class EdgeDistribution(Construct):
         """
         super().__init__(scope, construct_id)
         check_site_name(name)
-        if bool(domain_names) != (certificate is not None):
-            given = "domain names without a certificate" if domain_names else "a certificate without domain names"
-            raise InvalidInput(f"site {name!r} has {given}; CloudFront takes both or neither")
+        _check_domain_names(name, domain_names, certificate)
         metrics = client_metrics or ClientMetrics(self, "ClientMetrics", name=name)
         self.key_value_store: cloudfront.KeyValueStore = cloudfront.KeyValueStore(
             self,
@@ -206,4 +205,17 @@ class EdgeDistribution(Construct):
             distribution_id=self.distribution.distribution_id,
             parameter_name=parameter_name(name, "distribution-id"),
             stack=Stack.of(self),
+        )
+
+
+def _check_domain_names(name: str, domain_names: Sequence[str], certificate: acm.ICertificate | None) -> None:
+    if isinstance(domain_names, str):
+        raise InvalidInput(f"domain_names is the text {domain_names!r}; pass a list: [{domain_names!r}]")
+    if bool(domain_names) != (certificate is not None):
+        given = "domain names without a certificate" if domain_names else "a certificate without domain names"
+        raise InvalidInput(f"site {name!r} has {given}; CloudFront takes both or neither")
+    arn = certificate.certificate_arn if certificate is not None else ""
+    if certificate is not None and not Token.is_unresolved(arn) and arn.split(":")[3:4] != [EDGE_REGION]:
+        raise InvalidInput(
+            f"certificate {arn!r} is not in {EDGE_REGION}, the only region that CloudFront takes one from"
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from types import UnionType
 
 from aws_cdk import Duration, RemovalPolicy, Stack, Token
 from aws_cdk import aws_certificatemanager as acm
@@ -110,6 +111,10 @@ class BlueGreenSite(Construct):
         """
         check_site_name(name)
         check_regions(regions)
+        _check_kind("build", build, Build, 'Build.folder("dist")')
+        _check_kind("rollout", rollout, Rollout | None, "Rollout.canary(percent=10)")
+        _check_kind("rules", rules, ClassificationRules | None, 'ClassificationRules.preset("vite")')
+        _check_kind("verdict", verdict, Verdict | None, "Verdict(minimum_page_loads=50)")
         DocumentMode.parse(mode)
         _check_region(Stack.of(scope))
         super().__init__(scope, construct_id)
@@ -272,6 +277,12 @@ class BlueGreenSite(Construct):
             period: Of the sums. Default: one minute.
         """
         return client_metric(self.name, ASSET_FAILURES, role, period)
+
+
+def _check_kind(name: str, value: object, kind: type | UnionType, example: str) -> None:
+    """Say at once what Python itself would say somewhere inside."""
+    if not isinstance(value, kind):
+        raise InvalidInput(f"{name} is {value!r}; pass something like {example}")
 
 
 def _check_region(stack: Stack) -> None:
