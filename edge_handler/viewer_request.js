@@ -10,6 +10,8 @@ const TOKEN = /^([A-Za-z0-9][\w.-]{0,63})~([0-9a-z]{1,8})~([\w-]{22})$/;
 const HTML_DESTINATION = /^(?:document|i?frame|embed|object|fencedframe)$/;
 const EXTENSION = /\.[^/]*$/;
 const NEWEST_FORMAT = 1;
+// S3's limit. It also keeps regular expressions from being fed to death.
+const LONGEST_KEY = 1024;
 
 async function handler(event) {
   const request = event.request;
@@ -68,16 +70,18 @@ function planBuilt(path) {
   return planned(kind === 'entry' ? 'missing' : 'built', path);
 }
 
+// 'shared', 'entry', or nothing for a file of one build.
 function classify(path) {
+  if (path.length > LONGEST_KEY) return '';
   if (CONFIG.entry.test(path)) return 'entry';
-  if (CONFIG.unhashed.test(path)) return 'versioned';
+  if (CONFIG.unhashed.test(path) || CONFIG.companion.test(path)) return '';
   if (CONFIG.hashed.test(path)) return 'shared';
   const start = CONFIG.folder.exec(path);
-  if (!start || CONFIG.companion.test(path)) return 'versioned';
+  if (!start) return '';
   const folders = path.slice(start[0].length).split('/');
   const name = folders.pop();
   const hashed = CONFIG.token.test(name) || folders.some((part) => CONFIG.tokenFolder.test(part));
-  return hashed ? 'shared' : 'versioned';
+  return hashed ? 'shared' : '';
 }
 
 function wantsDocument(path, accept, destination) {

@@ -14,8 +14,8 @@ one is such a token, as in Next's `_next/static/<build>/`):
 - 9 or more characters with an upper-case letter, a lower-case letter and a decimal digit
   (`hero.CqR5x8dK_Z1dGkqS.webp`).
 
-Source maps and other companions (`x.js.map`, `x.js.LICENSE.txt`) are never shared: their names carry the script's
-hash.
+Source maps and other companions (`x.js.map`, `x.js.LICENSE.txt`) are never shared, whatever globs say: their names
+carry the script's hash.
 
 Names are ambiguous, and the two mistakes do not cost the same:
 
@@ -27,7 +27,7 @@ Names are ambiguous, and the two mistakes do not cost the same:
 So the rule leans towards "hashed" and only spares what looks like words, dates and sizes:
 `background-photograph.png`, `Inter-SemiBold.ttf`, `photo-20240115.png`, `hero-1024x768.png`, `icon-user_add.svg`,
 `logo-image2024.png`. That costs 0.3 % of the 8-character base64url tokens (those that happen to look like a word) and
-0.04 % of 8-digit hex ones. Hand-written names that are still taken for hashed: mixed case of exactly 8 letters
+0.04 % of 8-digit hex ones; the presets close the gap where a bundler's own folders or scripts allow it. Hand-written names that are still taken for hashed: mixed case of exactly 8 letters
 (`OpenSans.ttf`), 8 capitals (`logo-DOWNLOAD.png`). Base64url hashes longer than 8 characters are recognised only with
 upper case, lower case and digit, and without an inner `-` where `-` separates them: a bundler configured that way
 wants a `hashed` glob.
@@ -72,6 +72,8 @@ HASH_TOKEN_AS_FOLDER = rf"^(?:{_HEX}$|{_MIXED_WITH_DASH}{{12,}}$|(?=.*[A-Z])(?=.
 """21 characters are a nanoid, Next's default build id; one in 35 of them has no digit."""
 COMPANION = r"\.(?:map|(?:[cm]?js|css)\.[\w.]+)$"
 ENTRY_BY_NAME = r"\.html?$"
+LONGEST_KEY = 1024
+"""S3's limit. It also keeps the edge's regular expressions from being fed to death."""
 NOTHING = r"^(?!)"
 _BRACES = re.compile(r"\{[^{}]*\}")
 
@@ -213,14 +215,16 @@ class ClassificationRules:
             path: The file's path in the build, decoded, without a leading slash.
         """
         entry, unhashed, hashed, folder = self._compiled
+        if len(path) > LONGEST_KEY:
+            return CacheClass.VERSIONED
         if entry.search(path):
             return CacheClass.ENTRY
-        if unhashed.search(path):
+        if unhashed.search(path) or _COMPANION.search(path):
             return CacheClass.VERSIONED
         if hashed.search(path):
             return CacheClass.SHARED
         start = folder.search(path)
-        if start is None or _COMPANION.search(path):
+        if start is None:
             return CacheClass.VERSIONED
         *folders, name = path[start.end() :].split("/")
         if _IN_NAME.search(name) or any(_AS_FOLDER.search(part) for part in folders):
