@@ -50,5 +50,5 @@ deploy: setup
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(CDK) deploy --all $(ARGS)
 
 clean:
-	rm -rf build cdk.out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf build cdk.out .bluegreen examples/*/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -not -path './$(VENV)/*' -not -path './node_modules/*' -prune -exec rm -rf {} +
