@@ -1,8 +1,13 @@
+import shutil
+from pathlib import Path
 from typing import Any
 
+import pytest
+from bluegreen_cdn.errors import RehearsalError
 from bluegreen_cdn.local.rehearsal.browser_like import Site
 from bluegreen_cdn.local.rehearsal.ledger import Ledger
-from bluegreen_cdn.local.rehearsal.sessions import record
+from bluegreen_cdn.local.rehearsal.page_runner import client as page_runner
+from bluegreen_cdn.local.rehearsal.sessions import check_page_runner, record
 from invented import FIRST, SECOND, build
 
 SITE = Site(port=8080, host="site.localhost")
@@ -60,3 +65,16 @@ def test_a_session_that_failed_before_its_first_document_is_no_page() -> None:
     ledger = Ledger([])
     record(ledger, {"id": "v", "failures": ["no answer"], "documents": [], "errors": [{}]}, SITE, 1, float)
     assert ledger.page_loads == 0
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="Node is not installed")
+def test_what_the_page_runner_needs_is_found_or_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    check_page_runner()
+    elsewhere = tmp_path / "find_jsdom.mjs"
+    shutil.copy(Path(page_runner.__file__).with_name("find_jsdom.mjs"), elsewhere)
+    monkeypatch.setattr(page_runner, "__file__", str(tmp_path / "client.py"))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(
+        RehearsalError, match="jsdom was not found above .*; run npm ci in a clone, or npm install jsdom@"
+    ):
+        check_page_runner()

@@ -2,15 +2,21 @@
 
 import asyncio
 import itertools
+import json
 import random
+import shutil
+import subprocess
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from bluegreen_cdn.errors import RehearsalError
 from bluegreen_cdn.local.rehearsal.browser_like import Site
 from bluegreen_cdn.local.rehearsal.ledger import Ledger, Page
-from bluegreen_cdn.local.rehearsal.page_runner.client import PageRunner
+from bluegreen_cdn.local.rehearsal.page_runner import client as page_runner
 
+CHECK_TIMEOUT_SECONDS = 30
 _ASSETS = {"script", "module", "style", "image", "font", "icon", "fetch", "xhr", "manifest", "preload"}
 USER_AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36"
 
@@ -55,7 +61,7 @@ class Sessions:
             RehearsalError: The page runner ended.
         """
         try:
-            async with PageRunner(concurrency=self._at_a_time) as runner:
+            async with page_runner.PageRunner(concurrency=self._at_a_time) as runner:
                 await asyncio.gather(*(self._visit_again_and_again(runner) for _ in range(self._at_a_time)))
         finally:
             self._done.set()
@@ -65,7 +71,7 @@ class Sessions:
         self._leaving.set()
         await self._done.wait()
 
-    async def _visit_again_and_again(self, runner: PageRunner) -> None:
+    async def _visit_again_and_again(self, runner: page_runner.PageRunner) -> None:
         chance = self._random
         while not self._leaving.is_set():
             number = next(self._numbers)
@@ -80,6 +86,28 @@ class Sessions:
             record(self._ledger, report, self._site, self._now(), self._from_wall)
             if report.get("failures"):
                 self.problems.append(str(report["failures"][0]))
+
+
+def check_page_runner() -> None:
+    """Check that Node can load what the page runner needs, before a rehearsal depends on it.
+
+    Raises:
+        RehearsalError: jsdom is missing, or of a version that the page runner does not know.
+    """
+    finder = Path(page_runner.__file__).with_name("find_jsdom.mjs").as_uri()
+    script = f"import {{ requireFromJsdom }} from {json.dumps(finder)}; requireFromJsdom();"
+    try:
+        done = subprocess.run(  # noqa: S603  our own script
+            [shutil.which("node") or "node", "--input-type=module", "--eval", script],
+            capture_output=True,
+            text=True,
+            timeout=CHECK_TIMEOUT_SECONDS,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise RehearsalError(f"node could not be asked for jsdom: {error}") from error
+    if done.returncode:
+        reasons = [line for line in done.stderr.splitlines() if line.startswith("Error: ")]
+        raise RehearsalError(reasons[0].removeprefix("Error: ") if reasons else done.stderr.strip()[-500:])
 
 
 def record(

@@ -18,7 +18,7 @@ from bluegreen_cdn.local.rehearsal.ledger import Ledger
 from bluegreen_cdn.local.rehearsal.options import RehearsalOptions
 from bluegreen_cdn.local.rehearsal.releases import Outcome, Release
 from bluegreen_cdn.local.rehearsal.report import Phase, Record
-from bluegreen_cdn.local.rehearsal.sessions import Sessions
+from bluegreen_cdn.local.rehearsal.sessions import Sessions, check_page_runner
 from bluegreen_cdn.local.rehearsal.stage import PROPAGATION_SECONDS, Stage, Stopwatch
 from bluegreen_cdn.local.rehearsal.watch import Watch
 
@@ -118,6 +118,7 @@ class Rehearsal:
     async def _prepare(self) -> tuple[Stage, list[PreparedBuild]]:
         """Check the tools and make the builds ready."""
         check_node()
+        check_page_runner()
         stage = Stage(self.options, self._work)
         copies, options = self._work / "builds", self.options
         if options.stable is None or options.candidate is None:
