@@ -1,6 +1,7 @@
-// Client metrics as a module: `import { start } from …; start()`. Bundled into a site's script it still finds its site.
+// Client metrics as a module: `import { start } from '/_bluegreen/client.mjs'; start();`
+// The site that served it is the one that it reports to, on whichever page.
+import './client.js';
+
 export function start() {
-  var script = document.createElement('script');
-  script.src = new URL('/_bluegreen/client.js', import.meta.url);
-  document.head.appendChild(script);
+  window.bgStart(import.meta.url);
 }

@@ -27,10 +27,11 @@ Names are ambiguous, and the two mistakes do not cost the same:
 So the rule leans towards "hashed" and only spares what looks like words, dates and sizes:
 `background-photograph.png`, `Inter-SemiBold.ttf`, `photo-20240115.png`, `hero-1024x768.png`, `icon-user_add.svg`,
 `logo-image2024.png`. That costs 0.3 % of the 8-character base64url tokens (those that happen to look like a word) and
-0.04 % of 8-digit hex ones; the presets close the gap where a bundler's own folders or scripts allow it. Hand-written names that are still taken for hashed: mixed case of exactly 8 letters
-(`OpenSans.ttf`), 8 capitals (`logo-DOWNLOAD.png`). Base64url hashes longer than 8 characters are recognised only with
-upper case, lower case and digit, and without an inner `-` where `-` separates them: a bundler configured that way
-wants a `hashed` glob.
+0.04 % of 8-digit hex ones; the presets close the gap where a bundler's own folders or scripts allow it. Hand-written
+names that are still taken for hashed: mixed case of exactly 8 letters (`OpenSans.ttf`), 8 capitals
+(`logo-DOWNLOAD.png`), with Vite's preset also 8 letters before `.js` (`jquery-calendar.js`). Base64url hashes longer
+than 8 characters are recognised only with upper case, lower case and digit, and without an inner `-` where `-`
+separates them: a bundler configured that way wants a `hashed` glob.
 
 Globs: `*` is any run of characters within a folder, `**` across folders (`**/` also matches none), `?` one ASCII
 character other than `/`, `{a,b}` either; everything else stands for itself, `[slug]` included. A glob matches the

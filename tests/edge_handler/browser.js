@@ -1,0 +1,17 @@
+// As much of a browser as the client script touches.
+var sent = [], listeners = {}, timers = [];
+var location = { origin: PAGE, href: PAGE + '/some/page?private=1' };
+function URL(url, base) {
+  var full = /^https?:/.test(url) ? url : (/^https?:\/\/[^/]+/.exec(base) || [''])[0] + (url || '/');
+  this.href = full;
+  this.origin = /^https?:\/\/[^/]+/.exec(full)[0];
+  this.toString = function () { return this.href; };
+  if (url === '/') this.href = /^https?:\/\/[^/]+/.exec(String(base.href || base))[0] + '/';
+}
+var window = { addEventListener: function (type, listener) { (listeners[type] = listeners[type] || []).push(listener); } };
+var document = { currentScript: SCRIPT === null ? null : { src: SCRIPT }, readyState: 'loading' };
+var performance = { getEntriesByType: function (type) { return ENTRIES[type] || []; } };
+function setTimeout(task) { timers.push(task); return timers.length; }
+function fetch(url, options) { sent.push([url, options]); return { catch: function () {} }; }
+function fire(type, event) { (listeners[type] || []).forEach(function (listener) { listener(event); }); }
+function tick() { timers.splice(0).forEach(function (task) { task(); }); }
