@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+
 from bluegreen_cdn.domain.classification import ClassificationRules
 from bluegreen_cdn.domain.requests import DocumentMode, Plan, plan_request
 from bluegreen_cdn.domain.routing import Decision, RequestKind, RoutingState, Visitor, decide

@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import quickjs
+
 from bluegreen_cdn.edge_code import edge_handler_path, render_client
 
 PAGE, WIDGET = "https://shop.example", "https://widget.example"

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bluegreen_cdn.edge_code import edge_handler_path
 from hypothesis import given
 from hypothesis import strategies as st
+
+from bluegreen_cdn.edge_code import edge_handler_path
 
 RUN = "import sys, json; sys.path.insert(0, sys.argv[1]); import origin_request as o; \
 print(json.dumps([[o.handler(e, None) for e in json.load(sys.stdin)], sorted(set(sys.modules))]))"

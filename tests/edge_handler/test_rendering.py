@@ -8,11 +8,12 @@ import string
 
 import pytest
 import quickjs
+from hypothesis import given
+from hypothesis import strategies as st
+
 from bluegreen_cdn.domain.classification import CacheClass, ClassificationRules
 from bluegreen_cdn.edge_code import PLACEHOLDER, edge_handler_path, render_client, render_function
 from bluegreen_cdn.errors import InvalidRules
-from hypothesis import given
-from hypothesis import strategies as st
 
 SOURCE = "const CONFIG = {/*BLUEGREEN_CONFIG*/};\n"
 FUNCTIONS = ("viewer_request.js", "viewer_response.js")

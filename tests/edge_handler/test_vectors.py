@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from bluegreen_cdn.domain.classification import ClassificationRules
 from bluegreen_cdn.domain.routing import RoutingState, Visitor
 from bluegreen_cdn.domain.tokens import TokenPurpose, sign_token, verify_token

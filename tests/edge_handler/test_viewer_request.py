@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bluegreen_cdn.domain.routing import RoutingState, Visitor
-from bluegreen_cdn.domain.tokens import TokenPurpose, sign_token
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from bluegreen_cdn.domain.routing import RoutingState, Visitor
+from bluegreen_cdn.domain.tokens import TokenPurpose, sign_token
 
 SECRET = "5e" * 32
 HTML = {"accept": "text/html,application/xhtml+xml"}
@@ -211,3 +212,55 @@ def test_the_functions_are_small_and_njs_reads_them(edge_of_mode: Any, name: str
     script.write_text(code.replace("import cf from 'cloudfront';", "const cf = {};"))
     done = subprocess.run(["njs", str(script)], capture_output=True, text=True, timeout=20, check=False)
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+def test_a_build_whose_key_cannot_be_read_keeps_its_tabs(edge: Any) -> None:
+    store = {"routing": RoutingState(epoch=1, stable="b1").to_json()}
+    edge.unreadable.add("build/b0")
+    try:
+        found = edge.request(edge.event("/locales/en.json", cookies={"__Host-bg-build": "b0"}), store)
+    finally:
+        edge.unreadable.clear()
+    assert found["headers"]["x-build-id"]["value"] == "b0"
+
+
+@pytest.mark.parametrize(
+    ("weight", "last", "newer"),
+    [(10_000, "b1", True), (10_000, "b2", False), (0, "b2", True), (0, "b1", False), (0, None, False)],
+)
+def test_release_json_speaks_of_what_this_visitor_would_get(
+    edge: Any, weight: int, last: str | None, newer: bool
+) -> None:
+    state = RoutingState(epoch=2, stable="b1", candidate="b2", weight=weight, holdout=0)
+    cookies = {"__Host-bg-build": last} if last else {}
+    answer = edge.request(edge.event("/_bluegreen/release.json", cookies=cookies), {"routing": state.to_json()})
+    assert json.loads(answer["body"]) == {"stable": "b1", "build": last, "newer": newer}
+
+
+def test_beacons_with_a_count_given_twice_or_an_unreadable_store_are_dropped(edge: Any) -> None:
+    state = RoutingState(epoch=1, stable="b1")
+    token = sign_token(SECRET, "b1", purpose=TokenPurpose.BEACON, expires=int(time.time()) + 60)
+    event = edge.event("/_bluegreen/beacon", query={"t": token, "l": "1", "x": "private"})
+    forwarded = edge.request(event, {"routing": state.to_json(), "secret": SECRET})
+    assert forwarded["querystring"] == {"l": {"value": "1"}}
+    assert edge.request(event, None)["statusCode"] == 204
+    event["request"]["querystring"]["l"] = {"value": "1", "multiValue": [{"value": "1"}, {"value": "2"}]}
+    assert edge.request(event, {"routing": state.to_json(), "secret": SECRET})["statusCode"] == 204
+
+
+def test_a_preview_follows_its_cookie_and_moves_nothing_else(edge: Any) -> None:
+    store = {"routing": RoutingState(epoch=1, stable="b1").to_json(), "secret": SECRET}
+    token = sign_token(SECRET, "b7", purpose=TokenPurpose.PREVIEW, expires=int(time.time()) + 60)
+    for uri, path in (("/about", "/index.html"), ("/locales/en.json", "/locales/en.json")):
+        event = edge.event(uri, headers=HTML, cookies={"__Host-bg-preview": token, "__Host-bg-build": "b1"})
+        found = edge.request(event, store)
+        assert (found["uri"], found["headers"]["x-build-id"]["value"]) == (path, "b7")
+        assert edge.request(event, None)["headers"]["x-build-id"]["value"] == "b1"
+
+
+def test_weights_hold_over_many_first_visits(edge: Any) -> None:
+    store = {"routing": RoutingState(epoch=2, stable="b1", candidate="b2", weight=1000).to_json()}
+    events = (edge.event("/", headers={**HTML, "user-agent": f"agent {number}"}) for number in range(1000))
+    builds = [edge.request(event, store)["headers"]["x-build-id"]["value"] for event in events]
+    # Fixed visitors, so no lottery: three standard deviations around a tenth.
+    assert 70 <= builds.count("b2") <= 130

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from bluegreen_cdn import defaults
 from bluegreen_cdn.domain.routing import parse_visitor_cookie
 
