@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from aiohttp import web
+
 from bluegreen_cdn.domain.classification import ClassificationRules
 from bluegreen_cdn.domain.routing import RoutingState
 from bluegreen_cdn.edge_code import edge_handler_path, render_function

@@ -3,8 +3,9 @@
 import subprocess
 import sys
 
-import bluegreen_cdn
 import pytest
+
+import bluegreen_cdn
 
 PACKAGE = {
     "BlueGreenError",

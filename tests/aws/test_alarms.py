@@ -2,11 +2,12 @@ import datetime
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
+
 from bluegreen_cdn.aws.alarms import CloudWatchAlarms
 from bluegreen_cdn.aws.fakes import FakeAlarms
 from bluegreen_cdn.domain.observation import Alarm
 from bluegreen_cdn.errors import AccessDenied
-from botocore.exceptions import ClientError
 
 SINCE = datetime.datetime(2026, 1, 2, tzinfo=datetime.UTC)
 

@@ -1,4 +1,5 @@
 import pytest
+
 from bluegreen_cdn.aws.clock import TIME_SCALE_VARIABLE, Clock
 from bluegreen_cdn.aws.fakes import FakeClock
 from bluegreen_cdn.errors import InvalidInput

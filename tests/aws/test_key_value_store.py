@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
+
 from bluegreen_cdn.aws.fakes import FakeClock, FakeKeyValueStore
 from bluegreen_cdn.aws.key_value_store import BUILD_VALUE, CloudFrontKeyValueStore, KeyValueBuildRegistry
 from bluegreen_cdn.aws.ports import KeyValueStore
 from bluegreen_cdn.errors import CloudError, InvalidInput, NotFound, PreconditionFailed
-from botocore.exceptions import ClientError
 
 
 @pytest.fixture(scope="module")

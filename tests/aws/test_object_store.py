@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
+
 from bluegreen_cdn.aws.object_store import S3ObjectStore
 from bluegreen_cdn.domain.headers import ObjectHeaders
 from bluegreen_cdn.errors import CloudError, FileChanged, NotFound, PreconditionFailed
@@ -16,7 +18,6 @@ from bluegreen_cdn.publish.memory_store import MemoryStore
 from bluegreen_cdn.publish.object_store import NewObject, ObjectStore, PutOutcome
 from bluegreen_cdn.publish.publisher import publish, retained_manifests
 from bluegreen_cdn.publish.source import open_source
-from botocore.exceptions import ClientError
 
 HEADERS = ObjectHeaders(content_type="text/html; charset=utf-8", cache_control="no-cache")
 

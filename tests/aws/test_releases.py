@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
+
 from bluegreen_cdn.aws.releases import CodeDeployReleases
 from bluegreen_cdn.domain.observation import AliasTraffic, DeploymentStatus
 from bluegreen_cdn.errors import CloudError, ForeignState, NotFound
-from botocore.exceptions import ClientError
 
 JSON_APPSPEC = json.dumps(
     {

@@ -3,9 +3,10 @@
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, NoRegionError, ProfileNotFound
+
 from bluegreen_cdn.aws.session import client, translate_errors
 from bluegreen_cdn.errors import AccessDenied, BlueGreenError, CloudError, NotFound, PreconditionFailed, Throttled
-from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, NoRegionError, ProfileNotFound
 
 
 @pytest.fixture(autouse=True)

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+
 from bluegreen_cdn.aws import site as module
 from bluegreen_cdn.aws.site import DeployedSite, find_site
 from bluegreen_cdn.errors import ForeignState, NotFound

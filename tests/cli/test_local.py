@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from bluegreen_cdn.cli.main import run
 from bluegreen_cdn.local import instance
 

@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from bluegreen_cdn.cli import main as command
 from bluegreen_cdn.errors import InvalidBuild, LocalCloudError
 

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+
 from bluegreen_cdn.cli.main import run
 from bluegreen_cdn.local.rehearsal import stage
 

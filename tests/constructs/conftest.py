@@ -14,6 +14,7 @@ os.environ.setdefault("CDK_VALIDATION", "false")
 os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")
 
 import aws_cdk as cdk
+
 from bluegreen_cdn.constructs import BlueGreenSite, Build
 from bluegreen_cdn.domain.classification import ClassificationRules
 

@@ -6,6 +6,7 @@ import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_ssm as ssm
 from aws_cdk.assertions import Match, Template
+
 from bluegreen_cdn.constructs import DistributionIdentity, ReplicatedBuckets
 from bluegreen_cdn.errors import InvalidInput
 

@@ -4,6 +4,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+
 from bluegreen_cdn.constructs import bundling
 from bluegreen_cdn.constructs.bundling import edge_archive, handlers_archive
 from bluegreen_cdn.errors import BlueGreenError

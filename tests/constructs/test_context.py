@@ -3,6 +3,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from bluegreen_cdn.constructs import Build, SiteContext
 from bluegreen_cdn.domain.classification import ClassificationRules
 from bluegreen_cdn.domain.rollout import Rollout

@@ -9,6 +9,7 @@ import pytest
 from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_cloudfront as cloudfront
 from aws_cdk.assertions import Match, Template
+
 from bluegreen_cdn.constructs import BlueGreenSite
 from bluegreen_cdn.domain.classification import ClassificationRules
 from bluegreen_cdn.errors import InvalidInput

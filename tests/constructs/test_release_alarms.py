@@ -3,6 +3,7 @@ from typing import Any
 
 import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
+
 from bluegreen_cdn.domain.verdict import Verdict
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from bluegreen_cdn.constructs import Build
 from bluegreen_cdn.constructs.parameter_reader import INLINE_CODE
 from bluegreen_cdn.domain.rollout import Rollout

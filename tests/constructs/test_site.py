@@ -9,6 +9,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sqs as sqs
 from aws_cdk.assertions import Match, Template
+
 from bluegreen_cdn.constructs import BlueGreenSite, Build
 from bluegreen_cdn.errors import BlueGreenError, InvalidInput, InvalidRegions
 

@@ -4,11 +4,12 @@ import hashlib
 import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from bluegreen_cdn.defaults import BUILD_ID_PATTERN
 from bluegreen_cdn.domain.builds import check_build_id, content_build_id, content_digest
 from bluegreen_cdn.errors import InvalidBuildId, InvalidInput
-from hypothesis import given
-from hypothesis import strategies as st
 
 digests = st.text("0123456789abcdef", min_size=64, max_size=64)
 listings = st.dictionaries(st.text(min_size=1), digests, max_size=8)

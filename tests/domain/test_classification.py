@@ -7,11 +7,12 @@ import string
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from bluegreen_cdn.domain.classification import CacheClass, ClassificationRules, glob_pattern
 from bluegreen_cdn.domain.presets import PRESETS
 from bluegreen_cdn.errors import ForeignState, InvalidRules
-from hypothesis import given
-from hypothesis import strategies as st
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "classification.json").read_text())["vectors"]
 BASE64URL = string.ascii_letters + string.digits + "-_"

@@ -1,6 +1,9 @@
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from bluegreen_cdn.defaults import KVS_VALUE_MAXIMUM_BYTES
 from bluegreen_cdn.domain.control import (
     LATCHES_KEPT,
@@ -13,8 +16,6 @@ from bluegreen_cdn.domain.control import (
     Pin,
 )
 from bluegreen_cdn.errors import ForeignState, UnsupportedFormat
-from hypothesis import given
-from hypothesis import strategies as st
 
 builds = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", fullmatch=True)
 ids = st.text(alphabet="d-ABCDEF0123456789", min_size=1, max_size=12)

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+
 from bluegreen_cdn.domain.classification import ClassificationRules
 from bluegreen_cdn.domain.edge_config import function_config
 from bluegreen_cdn.errors import InvalidRules

@@ -3,6 +3,7 @@
 import mimetypes
 
 import pytest
+
 from bluegreen_cdn.domain.classification import CacheClass
 from bluegreen_cdn.domain.headers import cache_control, content_type, object_metadata
 

@@ -4,6 +4,9 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from bluegreen_cdn.domain.classification import CacheClass, ClassificationRules
 from bluegreen_cdn.domain.headers import cache_control, content_type
 from bluegreen_cdn.domain.manifest import (
@@ -17,8 +20,6 @@ from bluegreen_cdn.domain.manifest import (
     object_key,
 )
 from bluegreen_cdn.errors import ForeignState, InvalidBuildId, InvalidInput, UnsupportedFormat
-from hypothesis import given
-from hypothesis import strategies as st
 
 RULES = ClassificationRules.default()
 build_ids = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", fullmatch=True)

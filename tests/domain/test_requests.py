@@ -1,11 +1,12 @@
 """What a path and its headers ask for, by document mode."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from bluegreen_cdn.domain.classification import ClassificationRules
 from bluegreen_cdn.domain.requests import DocumentMode, Plan, plan_request
 from bluegreen_cdn.errors import InvalidRules
-from hypothesis import given
-from hypothesis import strategies as st
 
 RULES = ClassificationRules.preset("vite", entries=("widget.js", "embed"))
 SPA, DIRECTORY, HTML = DocumentMode

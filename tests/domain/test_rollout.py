@@ -1,11 +1,12 @@
 import itertools
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from bluegreen_cdn import defaults
 from bluegreen_cdn.domain.rollout import Rollout, RolloutKind
 from bluegreen_cdn.errors import InvalidRollout
-from hypothesis import given
-from hypothesis import strategies as st
 
 tails = {
     "bake_minutes": st.integers(0, defaults.BAKE_MAXIMUM_MINUTES),

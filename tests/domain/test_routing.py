@@ -4,6 +4,9 @@ import json
 import math
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from bluegreen_cdn.domain.routing import (
     RequestKind,
     RoutingState,
@@ -14,8 +17,6 @@ from bluegreen_cdn.domain.routing import (
     takes_candidate,
 )
 from bluegreen_cdn.errors import ForeignState, InvalidInput, UnsupportedFormat
-from hypothesis import given
-from hypothesis import strategies as st
 
 WEIGHTS = st.integers(0, 10_000)
 SEEDS = st.text(min_size=1, max_size=30)

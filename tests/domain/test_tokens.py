@@ -4,9 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
-from bluegreen_cdn.domain.tokens import TokenPurpose, sign_token, verify_token
 from hypothesis import given
 from hypothesis import strategies as st
+
+from bluegreen_cdn.domain.tokens import TokenPurpose, sign_token, verify_token
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "tokens.json").read_text())
 SECRET = "5e" * 32

@@ -1,14 +1,15 @@
 from dataclasses import replace
 
 import pytest
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
 from bluegreen_cdn.aws.fakes import FakeReleases
 from bluegreen_cdn.domain.control import ControlState, HookKind, Latch, OutcomeKind, PendingHook, Pin
 from bluegreen_cdn.domain.observation import Alarm, AliasTraffic, Deployment, DeploymentStatus, Observed
 from bluegreen_cdn.domain.routing import RoutingState
 from bluegreen_cdn.domain.traffic import Decision, next_state
-from hypothesis import settings as hypothesis_settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 RUNNING, SUCCEEDED = DeploymentStatus.RUNNING, DeploymentStatus.SUCCEEDED
 FAILED, STOPPED = DeploymentStatus.FAILED, DeploymentStatus.STOPPED

@@ -4,6 +4,9 @@ import re
 from typing import Any
 
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
 from bluegreen_cdn import defaults
 from bluegreen_cdn.domain.verdict import (
     ASSET_FAILURES,
@@ -14,8 +17,6 @@ from bluegreen_cdn.domain.verdict import (
 )
 from bluegreen_cdn.errors import InvalidInput
 from bluegreen_cdn.local.cloud.metric_math import Evaluation
-from hypothesis import assume, given, settings
-from hypothesis import strategies as st
 
 VERDICT = Verdict()
 

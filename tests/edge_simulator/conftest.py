@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from bluegreen_cdn.local.edge.cloud import DistributionRecord, FunctionRecord, LambdaRecord
 from bluegreen_cdn.local.edge.fake_cloud import FakeCloud
 from bluegreen_cdn.local.edge.messages import Request, Response, parse_cookies, parse_query

@@ -3,6 +3,7 @@
 import copy
 
 import pytest
+
 from bluegreen_cdn.local.edge.access import allows, request_context
 
 ARN = "arn:aws:cloudfront::111122223333:distribution/E1"

@@ -3,11 +3,12 @@
 import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from bluegreen_cdn.errors import LocalCloudError
 from bluegreen_cdn.local.edge.behaviors import match_behavior, pattern_matches
 from bluegreen_cdn.local.edge.config import read_distribution
-from hypothesis import given
-from hypothesis import strategies as st
 
 PATHS = st.text(st.sampled_from("ab.-/?*"), max_size=8).map(lambda text: "/" + text)
 

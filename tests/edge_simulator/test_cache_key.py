@@ -1,10 +1,11 @@
 """What distinguishes cached answers, and what origins get to see."""
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from bluegreen_cdn.local.edge.cache_key import cache_key, normalized_accept_encoding, origin_request
 from bluegreen_cdn.local.edge.messages import Request
 from bluegreen_cdn.local.edge.policies import CachePolicy, OriginRequestPolicy, Selection
-from hypothesis import given
-from hypothesis import strategies as st
 
 
 def some(*names):

@@ -3,11 +3,12 @@
 import gzip
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from bluegreen_cdn.local.edge import delivery
 from bluegreen_cdn.local.edge.delivery import compressed, for_viewer
 from bluegreen_cdn.local.edge.messages import Request, Response
-from hypothesis import given
-from hypothesis import strategies as st
 
 BODY = b"0123456789"
 

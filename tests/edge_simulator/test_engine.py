@@ -5,10 +5,11 @@ import hmac
 from base64 import b64encode
 
 import pytest
-from bluegreen_cdn.errors import LocalCloudError
-from bluegreen_cdn.local.edge.functions.engine import Function, FunctionFailed, KeyValueStoreError, modules_to_requires
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from bluegreen_cdn.errors import LocalCloudError
+from bluegreen_cdn.local.edge.functions.engine import Function, FunctionFailed, KeyValueStoreError, modules_to_requires
 
 VALUES = {"text": "plain ü", "json": '{"a": [1]}', "broken": "{"}
 

@@ -1,6 +1,9 @@
 """Event objects of CloudFront Functions, and CloudFront's checks of what comes back."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from bluegreen_cdn.local.edge.functions.events import (
     InvalidResult,
     read_request,
@@ -16,8 +19,6 @@ from bluegreen_cdn.local.edge.messages import (
     parse_cookies,
     parse_query,
 )
-from hypothesis import given
-from hypothesis import strategies as st
 
 NAMES = st.text(st.sampled_from("abcxyz-"), min_size=1, max_size=6).filter(lambda name: not name.startswith("x-"))
 VALUES = st.text(st.sampled_from("abc 123%=/"), max_size=8)

@@ -1,11 +1,12 @@
 """CloudFront's rules for how long an answer lives."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from bluegreen_cdn.local.edge.config import CustomError
 from bluegreen_cdn.local.edge.freshness import FOREVER, error_lifetime, lifetime
 from bluegreen_cdn.local.edge.policies import CachePolicy
-from hypothesis import given
-from hypothesis import strategies as st
 
 OPTIMIZED = CachePolicy(min_ttl=1, default_ttl=100, max_ttl=1000)
 OPEN = CachePolicy(min_ttl=0, default_ttl=100, max_ttl=1000)

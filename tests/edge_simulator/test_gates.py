@@ -4,6 +4,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+
 from bluegreen_cdn.local.edge import gates
 from bluegreen_cdn.local.edge.cloud import CloudUnavailable, OriginUnreachable
 from bluegreen_cdn.local.edge.config import Origin

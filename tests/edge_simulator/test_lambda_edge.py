@@ -6,6 +6,7 @@ import os
 import zipfile
 
 import pytest
+
 from bluegreen_cdn.errors import LocalCloudError
 from bluegreen_cdn.local.edge.cloud import LambdaRecord
 from bluegreen_cdn.local.edge.lambda_edge import LambdaFailed, LambdaWorker

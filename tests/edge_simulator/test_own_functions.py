@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+
 from bluegreen_cdn.domain.classification import ClassificationRules
 from bluegreen_cdn.domain.routing import RoutingState
 from bluegreen_cdn.edge_code import edge_handler_path, render_function

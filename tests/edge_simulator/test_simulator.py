@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from bluegreen_cdn.errors import LocalCloudError
 from bluegreen_cdn.local.edge import EdgeSimulator
 

@@ -1,12 +1,13 @@
 """How changes of a KeyValueStore arrive at a location."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from bluegreen_cdn.local.edge.cloud import StoreSnapshot
 from bluegreen_cdn.local.edge.functions.engine import KeyValueStoreError
 from bluegreen_cdn.local.edge.state import make_locations
 from bluegreen_cdn.local.edge.stores import LocatedStore
-from hypothesis import given
-from hypothesis import strategies as st
 
 
 def snapshot(value: str) -> StoreSnapshot:

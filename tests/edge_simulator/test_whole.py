@@ -4,6 +4,7 @@ import asyncio
 import json
 
 import pytest
+
 from bluegreen_cdn.local.edge.cloud import FunctionUrlRecord, Invalidation
 from bluegreen_cdn.local.edge.messages import Response
 

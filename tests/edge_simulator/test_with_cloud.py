@@ -8,6 +8,7 @@ import zipfile
 
 import boto3
 import pytest
+
 from bluegreen_cdn.local.cloud import LocalCloud
 from bluegreen_cdn.local.cloud.environment import ACCOUNT
 from bluegreen_cdn.local.edge import EdgeSimulator

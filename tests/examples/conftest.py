@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+
 from bluegreen_cdn.edge_code import edge_handler_path
 from bluegreen_cdn.local.rehearsal.example_builds import example_build
 from bluegreen_cdn.local.rehearsal.page_runner import PageReport, PageRunner

@@ -5,6 +5,7 @@ import threading
 from pathlib import Path
 
 import pytest
+
 from bluegreen_cdn.errors import InvalidInput, RehearsalError
 from bluegreen_cdn.local.rehearsal.example_builds import check_node, example_build, sources_digest
 

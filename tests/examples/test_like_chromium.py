@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
 from bluegreen_cdn.local.rehearsal.browsers import find_chromium
 
 from .conftest import Site, Visitors, reported

@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from bluegreen_cdn.local.rehearsal.example_builds import APPS, example_build
 
 SOURCES = Path(__file__).parents[2] / "examples" / "storefront"

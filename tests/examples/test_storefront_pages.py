@@ -1,6 +1,7 @@
 """The storefront's pages, run: good builds work, the bad one fails where it should."""
 
 import pytest
+
 from bluegreen_cdn.local.rehearsal.example_builds import example_build
 
 from .conftest import Answer, Site, Visitors, reported

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from bluegreen_cdn.local.rehearsal.example_builds import example_build
 
 from .conftest import Answer, Site, Sites, Visitors

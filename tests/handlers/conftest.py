@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+
 from bluegreen_cdn import defaults
 from bluegreen_cdn.aws.fakes import FakeAlarms, FakeClock, FakeKeyValueStore, FakeReleases
 from bluegreen_cdn.domain.classification import ClassificationRules

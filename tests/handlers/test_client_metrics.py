@@ -3,6 +3,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from bluegreen_cdn.handlers import client_metrics
 
 

@@ -2,6 +2,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+
 from bluegreen_cdn import defaults
 from bluegreen_cdn.domain.control import ControlState, Latch, OutcomeKind
 from bluegreen_cdn.domain.observation import AliasTraffic, DeploymentStatus

@@ -6,8 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import bluegreen_cdn
 import pytest
+
+import bluegreen_cdn
 
 PROGRAM = """
 import sys, json

@@ -1,6 +1,7 @@
 import json
 
 import pytest
+
 from bluegreen_cdn.aws.fakes import FakeKeyValueStore
 from bluegreen_cdn.domain.routing import RoutingState
 from bluegreen_cdn.errors import ForeignState, UnsupportedFormat

@@ -2,6 +2,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
+
 from bluegreen_cdn.aws.clock import TIME_SCALE_VARIABLE
 from bluegreen_cdn.errors import InvalidInput
 from bluegreen_cdn.handlers.settings import Settings, cloud

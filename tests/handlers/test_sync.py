@@ -1,6 +1,7 @@
 from typing import Any
 
 import pytest
+
 from bluegreen_cdn import defaults
 from bluegreen_cdn.aws.fakes import FakeKeyValueStore
 from bluegreen_cdn.domain.control import ControlState, HookKind, OutcomeKind, PendingHook

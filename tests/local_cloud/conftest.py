@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from bluegreen_cdn.local.cloud import LocalCloud
 
 TIME_SCALE = 120.0

@@ -1,6 +1,7 @@
 """The tables of CloudWatch's documentation on missing data, and M out of N."""
 
 import pytest
+
 from bluegreen_cdn.local.cloud.alarm_rules import ALARM, INSUFFICIENT_DATA, OK, AlarmRule
 
 POINTS = {"0": 0.0, "X": 9.0, "-": None}

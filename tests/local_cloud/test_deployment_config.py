@@ -4,12 +4,13 @@ import json
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from bluegreen_cdn.local.cloud.clock import ScaledClock
 from bluegreen_cdn.local.cloud.deployment_config import InvalidConfigError, parse_routing, predefined
 from bluegreen_cdn.local.cloud.deployment_model import InvalidRevisionError, Revision, parse_revision
 from bluegreen_cdn.local.cloud.weighted_alias import choose_version
-from hypothesis import given
-from hypothesis import strategies as st
 
 percents = st.integers(1, 99)
 intervals = st.integers(1, 2880)

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
+
 from bluegreen_cdn.local.cloud.clock import ScaledClock
 from bluegreen_cdn.local.cloud.deployment_config import DeploymentConfig
 from bluegreen_cdn.local.cloud.deployment_engine import DeploymentEngine

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from bluegreen_cdn.local.cloud.emf import EmbeddedMetric, parse_line
 
 

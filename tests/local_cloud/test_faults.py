@@ -1,6 +1,7 @@
 """Which fault touches what."""
 
 import pytest
+
 from bluegreen_cdn.local.cloud.faults import Faults, InvalidFaultError
 
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from bluegreen_cdn.errors import LocalCloudError
 from bluegreen_cdn.local.cloud import LocalCloud
 from bluegreen_cdn.local.cloud.environment import client_environment, server_environment

@@ -3,11 +3,12 @@
 import math
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from bluegreen_cdn.local.cloud.metric_grammar import MathError, names, parse
 from bluegreen_cdn.local.cloud.metric_math import Evaluation, Value, as_series
 from bluegreen_cdn.local.cloud.metric_query import period_of, resolve, returned
-from hypothesis import given
-from hypothesis import strategies as st
 
 GRID = [0.0, 60.0, 120.0]
 VALUES: dict[str, Value] = {

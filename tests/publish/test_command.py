@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from bluegreen_cdn.aws.key_value_store import CloudFrontKeyValueStore
 from bluegreen_cdn.aws.object_store import S3ObjectStore
 from bluegreen_cdn.aws.session import client

@@ -3,13 +3,14 @@
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from bluegreen_cdn.domain.classification import CacheClass, ClassificationRules
 from bluegreen_cdn.domain.manifest import Manifest
 from bluegreen_cdn.errors import BuildConflict, InvalidBuild, InvalidInput, SharedFileConflict
 from bluegreen_cdn.publish.plan import PublishPlan, plan_publish
 from bluegreen_cdn.publish.source import SourceFile
-from hypothesis import given
-from hypothesis import strategies as st
 
 RULES = ClassificationRules.default()
 DIGESTS = {name: name * 64 for name in "abc"}

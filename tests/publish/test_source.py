@@ -8,11 +8,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from bluegreen_cdn.defaults import PATH_MAXIMUM_BYTES
 from bluegreen_cdn.errors import FileChanged, InvalidBuild
 from bluegreen_cdn.publish.source import SourceFile, check_path, check_size, open_source
-from hypothesis import given
-from hypothesis import strategies as st
 
 Writer = Callable[[str, Mapping[str, str | bytes]], Path]
 FILES = {

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from aiohttp import web
+
 from bluegreen_cdn.local.rehearsal.browser_like import Site
 from bluegreen_cdn.local.rehearsal.ledger import BuildFiles, Ledger
 

@@ -5,10 +5,11 @@ import shutil
 import time
 
 import pytest
+from invented_edge import Edge, ledger, with_edge
+
 from bluegreen_cdn.local.rehearsal.browser_like import Site
 from bluegreen_cdn.local.rehearsal.browsers import Browsers, find_chromium
 from bluegreen_cdn.local.rehearsal.sessions import Sessions
-from invented_edge import Edge, ledger, with_edge
 
 
 @pytest.mark.browser

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+
 from bluegreen_cdn.errors import InvalidBuild
 from bluegreen_cdn.local.rehearsal.builds import (
     CLIENT_TAG,

@@ -5,10 +5,11 @@ import random
 import time
 from collections.abc import Callable
 
+from invented_edge import BUILDS, COOKIE, Edge, ledger, with_edge
+
 from bluegreen_cdn.local.rehearsal.browser_like import BrowserLike, Site
 from bluegreen_cdn.local.rehearsal.crowd import Crowd, can_bind_addresses
 from bluegreen_cdn.local.rehearsal.ledger import Ledger
-from invented_edge import BUILDS, COOKIE, Edge, ledger, with_edge
 
 
 def visitor(site: Site, book: Ledger, name: str = "v") -> BrowserLike:

@@ -1,10 +1,11 @@
 from collections.abc import Callable
 
 import pytest
+from invented import BAD, FIRST, LOCATIONS, SECOND, rehearsal, routing
+
 from bluegreen_cdn.local.rehearsal.invariants import judge
 from bluegreen_cdn.local.rehearsal.releases import Outcome, observe
 from bluegreen_cdn.local.rehearsal.report import Record
-from invented import BAD, FIRST, LOCATIONS, SECOND, rehearsal, routing
 
 
 def broken(record: Record) -> set[str]:

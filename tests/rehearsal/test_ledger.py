@@ -1,6 +1,7 @@
 import pytest
-from bluegreen_cdn.local.rehearsal.ledger import BuildFiles, Ledger, Page, Verdict
 from invented import BAD, FIRST, SECOND, build
+
+from bluegreen_cdn.local.rehearsal.ledger import BuildFiles, Ledger, Page, Verdict
 
 HASHED = "assets/vendor-Aa11Bb22.js"
 UNHASHED = "locales/en.json"

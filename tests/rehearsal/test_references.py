@@ -1,7 +1,8 @@
 import pytest
-from bluegreen_cdn.local.rehearsal.references import resolve, resolve_literal, scan_css, scan_html, scan_script
 from hypothesis import given
 from hypothesis import strategies as st
+
+from bluegreen_cdn.local.rehearsal.references import resolve, resolve_literal, scan_css, scan_html, scan_script
 
 DOCUMENT = """<!doctype html><html><head>
 <script src="/_bluegreen/client.js"></script>

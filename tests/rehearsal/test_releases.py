@@ -1,5 +1,6 @@
-from bluegreen_cdn.local.rehearsal.releases import EdgeRouting, Outcome, Release, observe
 from invented import BAD, FIRST, SECOND, routing
+
+from bluegreen_cdn.local.rehearsal.releases import EdgeRouting, Outcome, Release, observe
 
 
 def release() -> Release:

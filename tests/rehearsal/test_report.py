@@ -4,9 +4,10 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from invented import BAD, FIRST, SECOND, rehearsal
+
 from bluegreen_cdn.local.rehearsal.invariants import Invariant, judge
 from bluegreen_cdn.local.rehearsal.report import Record, as_json, summary_lines, write
-from invented import BAD, FIRST, SECOND, rehearsal
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,8 @@
 import pytest
-from bluegreen_cdn.local.rehearsal.statistics import is_plausible, plausible_range, tail_probabilities
 from hypothesis import given
 from hypothesis import strategies as st
+
+from bluegreen_cdn.local.rehearsal.statistics import is_plausible, plausible_range, tail_probabilities
 
 
 @given(total=st.integers(1, 120), share=st.floats(0.01, 0.99), data=st.data())

@@ -1,10 +1,11 @@
 import asyncio
 from typing import Any
 
+from invented import BAD, SECOND
+
 from bluegreen_cdn.errors import LocalCloudError
 from bluegreen_cdn.local.rehearsal.releases import Outcome, Release
 from bluegreen_cdn.local.rehearsal.watch import Watch
-from invented import BAD, SECOND
 
 
 def status(candidate: str | None, weight: int) -> dict[str, Any]:

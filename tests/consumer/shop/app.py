@@ -4,10 +4,10 @@ import json
 import sys
 
 import aws_cdk as cdk
-import bluegreen_cdn
+import infra
 from infra.web_stack import WebStack
 
-import infra
+import bluegreen_cdn
 
 app = cdk.App(analytics_reporting=False)
 stage = cdk.Stage(app, "prod")

@@ -2,8 +2,9 @@
 
 import aws_cdk as cdk
 from aws_cdk import aws_sqs as sqs
-from bluegreen_cdn import BlueGreenSite, Build, ClassificationRules, Rollout, Verdict
 from constructs import Construct
+
+from bluegreen_cdn import BlueGreenSite, Build, ClassificationRules, Rollout, Verdict
 
 
 class WebStack(cdk.Stack):
