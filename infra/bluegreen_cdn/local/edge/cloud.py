@@ -10,11 +10,11 @@ from bluegreen_cdn.local.edge.config import Origin
 from bluegreen_cdn.local.edge.messages import Request, Response
 
 
-class CloudUnavailable(Exception):  # noqa: N818  a state of the cloud, retried by the next refresh
+class CloudUnavailable(Exception):
     """The cloud did not answer, or does not have what was asked for."""
 
 
-class OriginUnreachable(Exception):  # noqa: N818  what CloudFront says: the origin could not be reached
+class OriginUnreachable(Exception):
     """No connection to an origin, or no answer from it."""
 
 

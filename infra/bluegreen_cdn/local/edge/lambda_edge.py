@@ -21,7 +21,7 @@ ORIGIN_TIMEOUT_MAXIMUM_SECONDS = 30.0
 ANSWER_MAXIMUM_BYTES = 1024 * 1024
 
 
-class LambdaFailed(Exception):  # noqa: N818  what CloudFront calls it
+class LambdaFailed(Exception):
     """The function threw, took too long, or its process died; the viewer gets 503."""
 
 

@@ -27,7 +27,7 @@ Read = Callable[[str, str, str | None], Any]
 """(operation, store, key) -> value; raises `KeyValueStoreError`."""
 
 
-class FunctionFailed(Exception):  # noqa: N818  what CloudFront calls it
+class FunctionFailed(Exception):
     """The function threw, ran out of time or memory, or has no handler."""
 
 

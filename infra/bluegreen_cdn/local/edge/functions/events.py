@@ -48,7 +48,7 @@ _READ_ONLY = {
 _HEADER_NAME = re.compile(r"^[!#$%&'*+.^_`|~0-9a-z-]+$")
 
 
-class InvalidResult(Exception):  # noqa: N818  CloudFront calls it a validation error
+class InvalidResult(Exception):
     """What a function returned is not what CloudFront accepts; the viewer gets 502."""
 
 
