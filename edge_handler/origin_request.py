@@ -1,7 +1,7 @@
 """Origin request, Lambda@Edge: which key at this origin? `/x` of build `id` is `/builds/<id>/x`.
 
-Idempotent, because it runs again when an origin group fails over. It changes the path only: another S3 origin chosen here
-would not be signed for. It imports nothing, for imports are what a cold start is made of.
+Idempotent, because it runs again when an origin group fails over. It changes the path only: another S3 origin chosen
+here would not be signed for. It imports nothing, for imports are what a cold start is made of.
 """
 
 from typing import Any
