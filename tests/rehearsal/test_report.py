@@ -33,6 +33,7 @@ def test_report_json_has_the_promised_fields(record: Record, tmp_path: Path) -> 
     ]
     assert [(mark["weight"], mark["share"]) for mark in second["weights"]] == [(10, 10), (100, 95), (100, 100)]
     assert [mark["weight"] for mark in bad["weights"]] == [10, 0]
+    assert first["share_seen"] == 1.0
     assert 0.03 < bad["share_seen"] < 0.2
     assert first["seconds_from_alarm_to_weight_zero"] is None
     assert bad["seconds_from_alarm_to_weight_zero"] == pytest.approx(0.9)

@@ -3,12 +3,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from invented import FIRST, SECOND, build
+
 from bluegreen_cdn.errors import RehearsalError
 from bluegreen_cdn.local.rehearsal.browser_like import Site
 from bluegreen_cdn.local.rehearsal.ledger import Ledger
 from bluegreen_cdn.local.rehearsal.page_runner import client as page_runner
 from bluegreen_cdn.local.rehearsal.sessions import check_page_runner, record
-from invented import FIRST, SECOND, build
 
 SITE = Site(port=8080, host="site.localhost")
 
@@ -75,6 +76,6 @@ def test_what_the_page_runner_needs_is_found_or_named(tmp_path: Path, monkeypatc
     monkeypatch.setattr(page_runner, "__file__", str(tmp_path / "client.py"))
     monkeypatch.chdir(tmp_path)
     with pytest.raises(
-        RehearsalError, match="jsdom was not found above .*; run npm ci in a clone, or npm install jsdom@"
+        RehearsalError, match=r"jsdom was not found above .*; run npm ci in a clone, or npm install jsdom@"
     ):
         check_page_runner()

@@ -5,7 +5,7 @@ import contextlib
 import hashlib
 import random
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -23,6 +23,7 @@ _ARGUMENTS = (
     "--disable-sync",
 )
 NAVIGATION_TIMEOUT_MS = 20_000
+PROBLEMS_LIMIT = 5
 STAY_SECONDS = (6.0, 18.0)
 _LINKS = """() => [...document.querySelectorAll('a[href^="/"]')].filter(a => a.offsetParent).length"""
 
@@ -57,25 +58,42 @@ class Browsers:
         self._done = asyncio.Event()
         self._random = random.Random(3)  # noqa: S311  choice of links, no secrets
         self.came = 0
+        self.problems: list[str] = []
+
+    @property
+    def installed(self) -> bool:
+        """Whether there is a browser to open sessions with."""
+        return self._chromium is not None
 
     async def run(self) -> None:
-        """Open sessions until `finish` is called."""
+        """Open sessions until `finish` is called; a browser that does not work is a problem to note, not a failure."""
         try:
             if self._chromium is None or self._count == 0:
                 return
-            from playwright.async_api import async_playwright
+            from playwright.async_api import Error, async_playwright
 
-            async with async_playwright() as playwright:
-                browser = await playwright.chromium.launch(
-                    executable_path=str(self._chromium), headless=True, args=list(_ARGUMENTS)
-                )
-                try:
-                    await asyncio.gather(*(self._visit_again_and_again(browser) for _ in range(self._count)))
-                finally:
-                    with contextlib.suppress(Exception):
-                        await browser.close()
+            with self._noting(Error):
+                await self._open_sessions(async_playwright)
         finally:
             self._done.set()
+
+    @contextlib.contextmanager
+    def _noting(self, kind: type[Exception]) -> Iterator[None]:
+        try:
+            yield
+        except kind as error:
+            self.problems.append(str(error).partition("\n")[0])
+
+    async def _open_sessions(self, async_playwright: Callable[[], Any]) -> None:
+        async with async_playwright() as playwright:
+            browser = await playwright.chromium.launch(
+                executable_path=str(self._chromium), headless=True, args=list(_ARGUMENTS)
+            )
+            try:
+                await asyncio.gather(*(self._visit_again_and_again(browser) for _ in range(self._count)))
+            finally:
+                with contextlib.suppress(Exception):
+                    await browser.close()
 
     async def finish(self) -> None:
         """Let open tabs follow one more link, then close them."""
@@ -84,13 +102,16 @@ class Browsers:
             await asyncio.wait_for(self._done.wait(), NAVIGATION_TIMEOUT_MS / 1000)
 
     async def _visit_again_and_again(self, browser: Any) -> None:
-        while not self._leaving.is_set():
+        from playwright.async_api import Error
+
+        while not self._leaving.is_set() and len(self.problems) < PROBLEMS_LIMIT:
             self.came += 1
             context = await browser.new_context()
             try:
-                await _Tab(self._site, self._ledger, self._now, f"Chromium visitor {self.came}").visit(
-                    await context.new_page(), self._leaving, self._random
-                )
+                with self._noting(Error):
+                    await _Tab(self._site, self._ledger, self._now, f"Chromium visitor {self.came}").visit(
+                        await context.new_page(), self._leaving, self._random
+                    )
             finally:
                 with contextlib.suppress(Exception):
                     await context.close()
@@ -107,8 +128,7 @@ class _Tab:
     async def visit(self, tab: Any, leaving: asyncio.Event, chance: random.Random) -> None:
         tab.on("response", self._soon)
         tab.on("pageerror", lambda _error: self._error())
-        answer = await tab.goto(f"{self._site.url}/", timeout=NAVIGATION_TIMEOUT_MS, wait_until="load")
-        del answer
+        await tab.goto(f"{self._site.url}/", timeout=NAVIGATION_TIMEOUT_MS, wait_until="load")
         leave_at = self._now() + chance.uniform(*STAY_SECONDS)
         while True:
             last = leaving.is_set() or self._now() > leave_at

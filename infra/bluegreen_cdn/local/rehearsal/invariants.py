@@ -137,7 +137,9 @@ def _open_tabs(ledger: Ledger, release: Release) -> Invariant:
     moment = release.zero_at if rolled_back else release.first_weight_at
     event = f"the rollback of the {release.name}" if rolled_back else f"the shift to the {release.name}"
     good, total = ledger.lazy_across(moment) if moment is not None else (0, 0)
-    words = f"{good} of {total} lazy files asked for by tabs opened before {event} came right after it"
+    words = (
+        f"{good} of {total} files that tabs opened before {event} asked for afterwards were those of their own build"
+    )
     return Invariant(name=f"open_tabs:{release.build_id}", held=total > 0 and good == total, message=words)
 
 

@@ -72,4 +72,4 @@ class RehearsalOptions:
     @property
     def site(self) -> str:
         """The site's name in the local cloud."""
-        return SITE if self.uses_example else "rehearsal"
+        return SITE if self.uses_example else "your-app"

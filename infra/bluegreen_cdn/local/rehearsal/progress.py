@@ -49,14 +49,15 @@ def look(rehearsal: Rehearsal) -> Snapshot:
         weight = f"{last.weight / 100:g} %" + ("" if last.everywhere else " (on its way)") if last else "0 %"
         seen, total = record.ledger.share(release.build_id, now - SHARE_SECONDS, now)
         share = f"{100 * seen / total:.0f} % of {total}" if total else "–"
-    alarms = rehearsal.watch.alarms_on if rehearsal.watch is not None else set()
+    audience = rehearsal.audience
+    alarms = audience.watch.alarms_on if audience is not None else set()
     return Snapshot(
         seconds=now,
         phase=phase,
         release=name,
         weight=weight,
         share=share,
-        visitors=rehearsal.crowd.present if rehearsal.crowd is not None else 0,
+        visitors=audience.crowd.present if audience is not None else 0,
         page_loads=record.ledger.page_loads,
         broken=len(record.ledger.broken_pages),
         script_errors=len(record.ledger.script_errors),
@@ -75,7 +76,7 @@ async def lines(rehearsal: Rehearsal, write: Callable[[str], None]) -> AsyncIter
             if now.phase != shown:
                 write(f"{now.seconds:6.1f} s  {now.phase}")
                 shown, written = now.phase, now.seconds
-            elif rehearsal.crowd is not None and now.seconds - written >= LINE_SECONDS:
+            elif rehearsal.audience is not None and now.seconds - written >= LINE_SECONDS:
                 write(now.line())
                 written = now.seconds
             await asyncio.sleep(TABLE_SECONDS)

@@ -130,7 +130,9 @@ def _release(release: Release, record: Record) -> dict[str, Any]:
     seen = sum(step["candidate_documents"] for step in steps)
     total = sum(step["documents"] for step in steps)
     if release.expected is Outcome.FIRST:
-        seen, total = record.ledger.share(release.build_id, release.started, end)
+        # Visitors come when its deployment is over, and are all its own until the next release lets some go.
+        others = [other.started for other in record.releases if other is not release]
+        seen, total = record.ledger.share(release.build_id, release.started, min(others, default=record.seconds))
     return {
         "name": release.name,
         "build_id": release.build_id,

@@ -1,24 +1,21 @@
 """The story of a rehearsal, told by `Rehearsal.run`: releases, and visitors who must not notice."""
 
 import asyncio
-import contextlib
 import datetime
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 
 from bluegreen_cdn.domain.rollout import Rollout
 from bluegreen_cdn.errors import BlueGreenError, InvalidBuild, RehearsalError
 from bluegreen_cdn.local.rehearsal import builds as build_folders
-from bluegreen_cdn.local.rehearsal.browser_like import Site
-from bluegreen_cdn.local.rehearsal.browsers import Browsers, find_chromium
+from bluegreen_cdn.local.rehearsal.audience import Audience
 from bluegreen_cdn.local.rehearsal.builds import PreparedBuild
-from bluegreen_cdn.local.rehearsal.crowd import Crowd
 from bluegreen_cdn.local.rehearsal.example_builds import check_node, example_build
 from bluegreen_cdn.local.rehearsal.invariants import judge
 from bluegreen_cdn.local.rehearsal.ledger import Ledger
 from bluegreen_cdn.local.rehearsal.options import RehearsalOptions
 from bluegreen_cdn.local.rehearsal.releases import Outcome, Release
 from bluegreen_cdn.local.rehearsal.report import Phase, Record
-from bluegreen_cdn.local.rehearsal.sessions import Sessions, check_page_runner
+from bluegreen_cdn.local.rehearsal.sessions import check_page_runner
 from bluegreen_cdn.local.rehearsal.stage import PROPAGATION_SECONDS, Stage, Stopwatch
 from bluegreen_cdn.local.rehearsal.watch import Watch
 
@@ -26,9 +23,6 @@ ARRIVAL_SECONDS = 6.0
 BETWEEN_SECONDS = 4.0
 AFTERWARDS_SECONDS = 6.0
 SETTLE_SECONDS = 20.0
-SESSIONS_AT_A_TIME = 6
-EXAMPLE_ROUTES = (("/checkout",), ("/cart", "/checkout"), ("/about", "/checkout"))
-"""Ways through the example, all of which end where its bad build throws."""
 
 
 class Rehearsal:
@@ -53,11 +47,7 @@ class Rehearsal:
             seed=options.seed,
         )
         self._pages: tuple[str, ...] = ("/",)
-        self._failure = ""
-        self.watch: Watch | None = None
-        self.crowd: Crowd | None = None
-        self.sessions: Sessions | None = None
-        self.browsers: Browsers | None = None
+        self.audience: Audience | None = None
 
     async def run(self) -> Record:
         """Carry out the rehearsal; whatever ends it once it has begun, there is a record of everything seen until then.
@@ -72,7 +62,7 @@ class Rehearsal:
             prepared = True
             await self._tell(stage, *builds)
         except asyncio.CancelledError:
-            self.record.error = self._failure or "interrupted"
+            self.record.error = (self.audience.failure if self.audience else "") or "interrupted"
         except BlueGreenError as error:
             if not prepared:
                 raise
@@ -93,7 +83,10 @@ class Rehearsal:
             self._phase("first build")
             await self._first_release(stage, stable)
             site = await stage.start_edge()
-            async with self._visitors(site, stage):
+            audience = Audience(self.options, stage, site, self.record.ledger, self._clock, self._pages)
+            self.audience = audience
+            async with audience.present():
+                audience.watch.release = self.record.releases[0]
                 self._phase("visitors arrive")
                 await asyncio.sleep(ARRIVAL_SECONDS)
 
@@ -108,7 +101,8 @@ class Rehearsal:
                 self._phase("afterwards")
                 await asyncio.sleep(AFTERWARDS_SECONDS)
                 self._phase("open tabs finish")
-                await self._finish_visits()
+                await audience.finish()
+                self.record.releases[-1].ended = self._clock.now()
         finally:
             self._phase("stop")
             await stage.clear()
@@ -175,8 +169,18 @@ class Rehearsal:
         if result.code == 0:
             release.outcome = Outcome.PROMOTED
             release.error = "the deployment succeeded"
+            self._explain_silence(release)
         elif gone:
             release.outcome = Outcome.ROLLED_BACK
+
+    def _explain_silence(self, release: Release) -> None:
+        """Say why the alarm may have had too little to go on: this machine makes the page loads that it needs."""
+        pages = self.record.ledger.pages
+        seen = sum(page.build_id == release.build_id and page.via == "page runner" for page in pages)
+        self.record.notes.append(
+            f"Scripts ran on {seen} pages of the {release.name}. If the machine is busy, a smaller --time-scale "
+            "or fewer --visitors give the alarm more to go on."
+        )
 
     def _release(self, build: PreparedBuild, expected: Outcome) -> Release:
         release = Release(name=build.name, build_id=build.build_id, expected=expected, started=self._clock.now())
@@ -184,79 +188,10 @@ class Rehearsal:
         return release
 
     def _watching(self, release: Release) -> Watch:
-        if self.watch is None:
+        if self.audience is None:
             raise RehearsalError("nobody watches the edge")
-        self.watch.release = release
-        return self.watch
-
-    # -- the visitors -------------------------------------------------------------------------------------------------
-
-    @contextlib.asynccontextmanager
-    async def _visitors(self, site: Site, stage: Stage) -> AsyncIterator[None]:
-        """Watch the edge and let visitors come, until the block ends."""
-        edge, ledger, clock = stage.edge, self.record.ledger, self._clock
-        if edge is None:
-            raise RehearsalError("the edge simulator does not run")
-        self.watch = Watch(
-            edge_status=edge.status, cloud_events=stage.cloud.timeline, now=clock.now, from_wall=clock.from_wall
-        )
-        self.watch.release = self.record.releases[0]
-        self.crowd = Crowd(
-            site=site,
-            ledger=ledger,
-            now=clock.now,
-            present=self.options.visitors,
-            seed=self.options.seed,
-            pages=self._pages,
-        )
-        self.sessions = Sessions(
-            site=site,
-            ledger=ledger,
-            now=clock.now,
-            from_wall=clock.from_wall,
-            at_a_time=SESSIONS_AT_A_TIME,
-            routes=EXAMPLE_ROUTES if self.options.uses_example else (),
-            seed=self.options.seed,
-        )
-        chromium = find_chromium()
-        self.browsers = Browsers(
-            site=site, ledger=ledger, now=clock.now, chromium=chromium, count=self.options.browsers
-        )
-        if chromium is None:
-            self.record.notes.append("Chromium is not installed, so there were no real browser sessions.")
-        tasks = [
-            asyncio.create_task(each.run(), name=type(each).__name__)
-            for each in (self.watch, self.crowd, self.sessions, self.browsers)
-        ]
-        owner = asyncio.current_task()
-        for task in tasks:
-            task.add_done_callback(lambda done: self._give_up(done, owner))
-        try:
-            yield
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            await self.crowd.finish()
-
-    def _give_up(self, done: asyncio.Task[None], owner: asyncio.Task[object] | None) -> None:
-        """A part that fails ends the rehearsal: going on without it would prove nothing."""
-        if done.cancelled() or done.exception() is None or owner is None or owner.cancelling():
-            return
-        error = done.exception()
-        leaves = _leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
-        words = "; ".join(str(leaf) or type(leaf).__name__ for leaf in leaves)
-        self._failure = f"the {done.get_name().lower()} could not go on: {words}"
-        owner.cancel()
-
-    async def _finish_visits(self) -> None:
-        """Nobody comes any more; tabs that are open ask for everything they have not asked for yet."""
-        if self.sessions is not None:
-            await self.sessions.finish()
-        if self.browsers is not None:
-            await self.browsers.finish()
-        if self.crowd is not None:
-            await self.crowd.finish()
+        self.audience.watch.release = release
+        return self.audience.watch
 
     # -- the record --------------------------------------------------------------------------------------------------
 
@@ -272,23 +207,14 @@ class Rehearsal:
         if record.phases:
             record.phases[-1].end = now
         record.seconds = now
-        if self.crowd is not None:
-            record.visitors["HTTP visitors"] = self.crowd.came
-            if self.crowd.errors and record.error is None:
-                record.error = f"a visitor could not go on: {self.crowd.errors[0]}"
-        if self.sessions is not None:
-            record.visitors["script sessions"] = self.sessions.finished
-        if self.browsers is not None:
-            record.visitors["Chromium sessions"] = self.browsers.came
+        if self.audience is not None:
+            record.visitors = self.audience.counts()
+            record.notes += self.audience.notes()
+            errors = self.audience.crowd.errors
+            if errors and record.error is None:
+                record.error = f"a visitor could not go on: {errors[0]}"
         record.invariants = judge(record.ledger, record.releases, end=now, propagation_seconds=PROPAGATION_SECONDS)
 
     def now(self) -> float:
         """Seconds since the rehearsal began."""
         return self._clock.now()
-
-
-def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
-    out: list[BaseException] = []
-    for error in group.exceptions:
-        out += _leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
-    return out
