@@ -2,7 +2,8 @@
 
 import random
 
-from bluegreen_cdn.local.rehearsal.ledger import BuildFiles, Ledger
+from bluegreen_cdn.local.rehearsal.ledger import Ledger
+from bluegreen_cdn.local.rehearsal.observations import BuildFiles
 from bluegreen_cdn.local.rehearsal.releases import EdgeRouting, Outcome, Release, observe
 from bluegreen_cdn.local.rehearsal.report import Phase, Record
 

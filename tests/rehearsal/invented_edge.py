@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from bluegreen_cdn.local.rehearsal.browser_like import Site
-from bluegreen_cdn.local.rehearsal.ledger import BuildFiles, Ledger
+from bluegreen_cdn.local.rehearsal.ledger import Ledger
+from bluegreen_cdn.local.rehearsal.observations import BuildFiles
 
 COOKIE = "__Host-bg-build"
 TYPES = {

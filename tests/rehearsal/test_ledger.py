@@ -1,7 +1,8 @@
 import pytest
 from invented import BAD, FIRST, SECOND, build
 
-from bluegreen_cdn.local.rehearsal.ledger import BuildFiles, Ledger, Page, Verdict
+from bluegreen_cdn.local.rehearsal.ledger import Ledger
+from bluegreen_cdn.local.rehearsal.observations import BuildFiles, Page, Verdict
 
 HASHED = "assets/vendor-Aa11Bb22.js"
 UNHASHED = "locales/en.json"

@@ -11,7 +11,8 @@ import aiohttp
 
 from bluegreen_cdn import defaults
 from bluegreen_cdn.local.rehearsal import references
-from bluegreen_cdn.local.rehearsal.ledger import Ledger, Page, Verdict
+from bluegreen_cdn.local.rehearsal.ledger import Ledger
+from bluegreen_cdn.local.rehearsal.observations import Page, Verdict
 
 CONNECTIONS_PER_VISITOR = 6
 REQUEST_TIMEOUT_SECONDS = 15.0

@@ -11,7 +11,8 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from bluegreen_cdn.local.rehearsal.browser_like import BUILD_METADATA_HEADER, Site
-from bluegreen_cdn.local.rehearsal.ledger import Ledger, Page
+from bluegreen_cdn.local.rehearsal.ledger import Ledger
+from bluegreen_cdn.local.rehearsal.observations import Page
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _ARGUMENTS = (
@@ -23,6 +24,7 @@ _ARGUMENTS = (
     "--disable-sync",
 )
 NAVIGATION_TIMEOUT_MS = 20_000
+BODY_TIMEOUT_SECONDS = 5.0
 PROBLEMS_LIMIT = 5
 STAY_SECONDS = (6.0, 18.0)
 _LINKS = """() => [...document.querySelectorAll('a[href^="/"]')].filter(a => a.offsetParent).length"""
@@ -123,7 +125,7 @@ class _Tab:
     def __init__(self, site: Site, ledger: Ledger, now: Callable[[], float], name: str) -> None:
         self._site, self._ledger, self._now, self._name = site, ledger, now, name
         self._page: Page | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._noted: asyncio.Task[None] | None = None
 
     async def visit(self, tab: Any, leaving: asyncio.Event, chance: random.Random) -> None:
         tab.on("response", self._soon)
@@ -138,7 +140,8 @@ class _Tab:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(leaving.wait(), chance.uniform(2, 4))
         await asyncio.sleep(0.3)
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._noted is not None:
+            await self._noted
 
     async def _follow_a_link(self, tab: Any, chance: random.Random) -> None:
         """Click one of the site's own links, as far as there are any: client-side routes load their chunks then."""
@@ -148,11 +151,12 @@ class _Tab:
                 await tab.locator('a[href^="/"]:visible').nth(chance.randrange(count)).click(timeout=1500)
 
     def _soon(self, response: Any) -> None:
-        task = asyncio.create_task(self._note(response))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        """Note the answers one after the other: what a document asks for must not be judged before the document."""
+        self._noted = asyncio.create_task(self._note(response, self._noted))
 
-    async def _note(self, response: Any) -> None:
+    async def _note(self, response: Any, earlier: asyncio.Task[None] | None) -> None:
+        if earlier is not None:
+            await earlier
         address = urlsplit(response.url)
         if address.hostname != self._site.host or response.from_service_worker:
             return
@@ -162,7 +166,8 @@ class _Tab:
             return
         digest = None
         with contextlib.suppress(Exception):
-            digest = hashlib.sha256(await response.body()).hexdigest()
+            body = await asyncio.wait_for(response.body(), BODY_TIMEOUT_SECONDS)
+            digest = hashlib.sha256(body).hexdigest()
         if is_document:
             self._page = self._ledger.document(
                 visitor=self._name,

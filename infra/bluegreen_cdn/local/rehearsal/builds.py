@@ -10,7 +10,7 @@ from pathlib import Path
 from bluegreen_cdn.domain.builds import content_build_id
 from bluegreen_cdn.domain.classification import CacheClass, ClassificationRules
 from bluegreen_cdn.errors import InvalidBuild
-from bluegreen_cdn.local.rehearsal.ledger import BuildFiles
+from bluegreen_cdn.local.rehearsal.observations import BuildFiles
 
 CLIENT_TAG = '<script src="/_bluegreen/client.js"></script>'
 _CLIENT = "_bluegreen/client."

@@ -13,7 +13,8 @@ from urllib.parse import unquote, urlsplit
 
 from bluegreen_cdn.errors import RehearsalError
 from bluegreen_cdn.local.rehearsal.browser_like import Site
-from bluegreen_cdn.local.rehearsal.ledger import Ledger, Page
+from bluegreen_cdn.local.rehearsal.ledger import Ledger
+from bluegreen_cdn.local.rehearsal.observations import Page
 from bluegreen_cdn.local.rehearsal.page_runner import client as page_runner
 
 CHECK_TIMEOUT_SECONDS = 30
