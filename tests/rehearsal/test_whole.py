@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = [pytest.mark.slow, pytest.mark.cloud]
+pytestmark = [pytest.mark.slow, pytest.mark.cloud, pytest.mark.xdist_group("rehearsal")]
 
 COMMAND = [sys.executable, "-m", "bluegreen_cdn.cli.main", "rehearse"]
 LIMIT_SECONDS = 300
