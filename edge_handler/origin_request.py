@@ -4,10 +4,12 @@ Idempotent, because it runs again when an origin group fails over. It changes th
 here would not be signed for. It imports nothing, for imports are what a cold start is made of.
 """
 
-from typing import Any
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 
-def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+def handler(event: "dict[str, Any]", context: object) -> "dict[str, Any]":
     """Puts the build chosen at viewer request before the path."""
     request: dict[str, Any] = event["Records"][0]["cf"]["request"]
     values = request["headers"].get("x-build-id")
@@ -15,8 +17,8 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     if not build:
         # Viewer request always sets it; without it any answer might be another build's.
         return {"status": "503", "headers": {"cache-control": [{"key": "Cache-Control", "value": "no-store"}]}}
-    if build == "shared":
-        # Viewer request has named the whole key: a hashed file outside the hashed folders.
+    if build == "shared" and request["uri"].startswith(("/shared/", "/builds/")):
+        # Viewer request has named the whole key, of a hashed file outside the hashed folders.
         return request
     prefix = f"/builds/{build}/"
     if not request["uri"].startswith(prefix):

@@ -15,8 +15,14 @@ from hypothesis import strategies as st
 
 from bluegreen_cdn.edge_code import edge_handler_path
 
-RUN = "import sys, json; sys.path.insert(0, sys.argv[1]); import origin_request as o; \
-print(json.dumps([[o.handler(e, None) for e in json.load(sys.stdin)], sorted(set(sys.modules))]))"
+RUN = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import origin_request
+loaded = sorted(sys.modules)
+import json
+print(json.dumps([[origin_request.handler(event, None) for event in json.load(sys.stdin)], loaded]))
+"""
 
 
 def _event(uri: str, build: str | None) -> dict[str, Any]:
@@ -41,22 +47,20 @@ def _run(package: Path, events: list[dict[str, Any]]) -> tuple[list[Any], set[st
 
 def test_it_puts_the_build_before_the_path(package: Path) -> None:
     assert package.stat().st_size < 30_000
-    answers, modules = _run(
-        package,
-        [
-            _event("/index.html", "b1"),
-            _event("/builds/b1/index.html", "b1"),
-            _event("/shared/x.js", "shared"),
-            _event("/x", None),
-        ],
-    )
-    assert [answer.get("uri") for answer in answers[:3]] == [
-        "/builds/b1/index.html",
-        "/builds/b1/index.html",
-        "/shared/x.js",
-    ]
-    assert answers[3]["status"] == "503"
-    assert not modules & {"boto3", "urllib.request", "hashlib"}
+    expected = {
+        ("/index.html", "b1"): "/builds/b1/index.html",
+        ("/builds/b1/index.html", "b1"): "/builds/b1/index.html",
+        ("/shared/x.js", "shared"): "/shared/x.js",
+        ("/builds/b0/x.png", "shared"): "/builds/b0/x.png",
+        # A page may be called like one of our folders, a build too.
+        ("/shared/with-me/index.html", "b1"): "/builds/b1/shared/with-me/index.html",
+        ("/index.html", "shared"): "/builds/shared/index.html",
+        ("//x.png", "b1"): "/builds/b1//x.png",
+    }
+    answers, modules = _run(package, [_event(uri, build) for uri, build in expected] + [_event("/x", None)])
+    assert [answer.get("uri") for answer in answers[:-1]] == list(expected.values())
+    assert (answers[-1]["status"], answers[-1]["headers"]["cache-control"][0]["value"]) == ("503", "no-store")
+    assert not modules & {"boto3", "urllib.parse", "urllib.request", "hashlib", "re", "typing"}
 
 
 @given(st.text(max_size=40), st.sampled_from(["b1", "v1.2", "shared"]))
