@@ -45,7 +45,8 @@ function visitorMark(request) {
 
 function visitorValue(event, mark) {
   const match = /^(.+)\.([0-9]{1,4})\.([0-9a-z]{8,32}|-)$/.exec(mark);
-  if (!match) return '';
+  // Were the viewer's own headers seen here instead, it could only name a slot to itself.
+  if (!match || !BUILD_ID.test(match[1])) return '';
   const seed = match[3] === '-' ? newSeed(event) : match[3];
   const visitor = '1.' + seed + '.' + match[1] + '.' + match[2];
   const present = event.request.cookies['__Host-bg-visitor'];

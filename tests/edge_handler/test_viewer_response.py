@@ -90,6 +90,12 @@ def test_the_visitor_cookie_keeps_the_slot_that_was_decided(edge: Any, mark: str
     assert "Max-Age=31536000" in cookie["attributes"]
 
 
+@pytest.mark.parametrize("mark", ["x", "a b.7.-", "b2; Path=/x.7.-", "b2.7.SEED", "b2.12345.-", "../x.7.-"])
+def test_a_mark_that_viewer_request_never_writes_sets_nothing(edge: Any, mark: str) -> None:
+    response = edge.response(edge.event("/", headers={"x-bluegreen-visitor": mark}), HTML, SECRET)
+    assert list(response["cookies"]) == ["__Host-bg-build"]
+
+
 def test_a_visitor_cookie_that_holds_already_is_not_sent_again(edge: Any) -> None:
     event = edge.event(
         "/",

@@ -1,7 +1,7 @@
 """What a viewer's request asks for: the twin of the first half of `viewer_request.js`.
 
 S3 decodes the path it is asked for, so decisions are taken on the decoded path and the path that goes on is encoded
-anew, in one way: `[slug]` and `%5Bslug%5D` are one file and one cache entry, and a `+`, which S3 may read as a space,
+anew, in one way: `[slug]` and `%5Bslug%5D` are one file and one cache entry, and a `+`, which S3 reads as a space,
 becomes `%2B`.
 """
 
