@@ -31,13 +31,18 @@ def test_anything_else_is_refused_with_the_value_and_the_mend(value: str) -> Non
     assert isinstance(caught.value, InvalidInput)
 
 
+def test_the_edge_s_own_name_for_no_build_is_taken() -> None:
+    with pytest.raises(InvalidBuildId, match="'shared' is taken"):
+        check_build_id("shared")
+
+
 def test_a_very_long_build_id_does_not_flood_the_message() -> None:
     with pytest.raises(InvalidBuildId) as caught:
         check_build_id("a" * 1_000_000)
     assert len(str(caught.value)) < 500
 
 
-@given(st.from_regex(BUILD_ID_PATTERN, fullmatch=True))
+@given(st.from_regex(BUILD_ID_PATTERN, fullmatch=True).filter(lambda value: value != "shared"))
 def test_every_match_of_the_pattern_is_a_build_id_of_one_segment(value: str) -> None:
     assert "/" not in check_build_id(value)
     assert value not in {".", ".."}

@@ -9,6 +9,9 @@ from bluegreen_cdn.errors import InvalidBuildId
 
 _BUILD_ID = re.compile(BUILD_ID_PATTERN)
 
+RESERVED_BUILD_ID = "shared"
+"""What `x-build-id` says of a file that is the same for all builds."""
+
 
 def check_build_id(value: str) -> str:
     """Return the build id unchanged if it is one.
@@ -24,6 +27,10 @@ def check_build_id(value: str) -> str:
             f"build id {value[:80]!r} is not acceptable: it must be 1 to 64 characters, each a letter (a-z, A-Z), "
             f"a digit, '.', '_' or '-', and begin with a letter or a digit; pass another one, "
             "or none to name the build by its content"
+        )
+    if value == RESERVED_BUILD_ID:
+        raise InvalidBuildId(
+            f"build id {value!r} is taken: the edge names what belongs to no build so; pass another one"
         )
     return value
 
