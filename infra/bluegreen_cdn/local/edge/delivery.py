@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 from bluegreen_cdn.local.edge.messages import Request, Response
 
 try:
-    import brotli  # type: ignore[import-untyped]
+    import brotli
 except ImportError:  # optional: then CloudFront's brotli is not simulated
     brotli = None
 
