@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
-WITHOUT_RESOURCE: dict[str, str] = {}
-"""Actions that may be allowed on `*`, because the service knows no resource for them."""
+WITHOUT_RESOURCE = {
+    "cloudwatch:DescribeAlarms": "CloudWatch refuses it, as soon as composite alarms are asked for, on anything less",
+}
+"""Actions that may be allowed on `*`, because the service takes nothing narrower."""
 
 WITH_WILDCARD = {
     "*/builds/*": "objects of builds",
@@ -104,6 +106,17 @@ def test_every_reason_is_still_needed(templates: Any) -> None:
     ]
     for pattern in WITH_WILDCARD:
         assert any(fnmatch.fnmatchcase(resource, pattern.replace("\\*", "[*]")) for resource in resources), pattern
+
+
+def test_whoever_looks_at_alarms_may_ask_for_composite_ones(templates: Any) -> None:
+    """A user's own alarm may be one; a right on named alarms alone would have every release refused."""
+    watchers = {
+        logical_id: statement["Resource"]
+        for logical_id, statement in statements(templates["web"])
+        if "cloudwatch:DescribeAlarms" in listed(statement["Action"])
+    }
+    assert len(watchers) == 4, "CodeDeploy, the sync and both hooks"
+    assert set(watchers.values()) == {"*"}
 
 
 def test_only_the_publisher_writes_to_buckets_and_nobody_deletes(templates: Any) -> None:

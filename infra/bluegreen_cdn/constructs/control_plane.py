@@ -10,7 +10,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 
 from bluegreen_cdn.constructs.handler_function import HandlerFunction
 from bluegreen_cdn.constructs.published_build import KEY_VALUE_STORE_READ, KEY_VALUE_STORE_WRITE
-from bluegreen_cdn.constructs.release_alias import ALIAS, ReleaseAlias
+from bluegreen_cdn.constructs.release_alias import ALIAS, EVERY_ALARM, ReleaseAlias
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +65,7 @@ class ControlPlane:
             ],
             [self.release.deployment_group_arn],
         )
-        handler.allow(["cloudwatch:DescribeAlarms"], [alarm.alarm_arn for alarm in self.alarms])
+        handler.allow(["cloudwatch:DescribeAlarms"], EVERY_ALARM)
 
     def allow_steering(self, handler: HandlerFunction) -> None:
         """Let a function change the routing state."""

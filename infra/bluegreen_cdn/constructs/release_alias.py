@@ -20,6 +20,8 @@ from bluegreen_cdn.domain.builds import check_build_id
 from bluegreen_cdn.domain.rollout import Rollout, RolloutKind
 
 ALIAS = "live"
+EVERY_ALARM = ["*"]
+"""Which alarms a watcher may look at: CloudWatch refuses to tell of composite ones to whoever may only see some."""
 
 
 class ReleaseAlias(Construct):
@@ -181,11 +183,7 @@ class ReleaseAlias(Construct):
             )
         )
         if alarms:
-            self._role.add_to_policy(
-                iam.PolicyStatement(
-                    actions=["cloudwatch:DescribeAlarms"], resources=[alarm.alarm_arn for alarm in alarms]
-                )
-            )
+            self._role.add_to_policy(iam.PolicyStatement(actions=["cloudwatch:DescribeAlarms"], resources=EVERY_ALARM))
 
     def _update_policy(self, *, before: str | None = None, after: str | None = None) -> None:
         alias = self.alias.node.default_child
