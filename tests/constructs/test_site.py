@@ -86,6 +86,21 @@ def test_publishing_gets_the_asset_the_rules_and_the_bucket(templates: Any) -> N
     )
 
 
+def test_no_custom_resource_is_waited_for_longer_than_its_function_may_run(templates: Any) -> None:
+    """CloudFormation would wait an hour for a function that died without an answer."""
+    own = [
+        (template, resource["Properties"])
+        for template in templates.by_stack.values()
+        for resource in template["Resources"].values()
+        if resource["Type"].startswith("Custom::BlueGreen")
+    ]
+    assert len(own) == 3
+    for template, properties in own:
+        function = template["Resources"][properties["ServiceToken"]["Fn::GetAtt"][0]]
+        slack = int(properties["ServiceTimeout"]) - function["Properties"]["Timeout"]
+        assert 0 < slack <= 60
+
+
 def test_a_published_build_brings_no_files_along(synthesise: Any) -> None:
     properties = synthesise(build=Build.published("older"))["web"]["Resources"]
     (build,) = (resource for resource in properties.values() if resource["Type"] == "Custom::BlueGreenBuild")

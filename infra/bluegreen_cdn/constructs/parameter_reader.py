@@ -12,6 +12,7 @@ from bluegreen_cdn.constructs.handler_function import HandlerFunction
 from bluegreen_cdn.domain.regions import EDGE_REGION
 
 INLINE_CODE = Path(__file__).parent / "inline"
+READ_TIMEOUT_SECONDS = 60
 
 
 class ParameterReader(Construct):
@@ -35,7 +36,7 @@ class ParameterReader(Construct):
             "Reader",
             handler="index.handler",
             description=f"Reads {parameter_name} of {EDGE_REGION} for this stack",
-            timeout=Duration.seconds(60),
+            timeout=Duration.seconds(READ_TIMEOUT_SECONDS),
             code=lambda_.Code.from_inline((INLINE_CODE / "parameter_reader.py").read_text()),
         )
         reader.allow(
@@ -47,6 +48,7 @@ class ParameterReader(Construct):
             "Value",
             resource_type="Custom::BlueGreenParameter",
             service_token=reader.function.function_arn,
+            service_timeout=Duration.seconds(2 * READ_TIMEOUT_SECONDS),
             properties={"Name": parameter_name, "Region": EDGE_REGION},
         )
         self.value: str = resource.get_att_string("Value")
