@@ -225,6 +225,18 @@ def test_a_bake_that_cannot_be_noted_fails_the_release(plane: Any) -> None:
     assert plane.releases.answers == {(release.id, "e"): False}
 
 
+def test_a_bug_fails_the_release_at_once_instead_of_in_an_hour(plane: Any) -> None:
+    release = plane.releases.begin("b2")
+    plane.releases.shift(10_000)
+
+    def broken() -> tuple[Any, ...]:
+        raise RuntimeError("bug")
+
+    plane.alarms.on = broken
+    assert after_allow_traffic.run(plane.cloud(), release.id, "e") == {"answered": True}
+    assert plane.releases.answers == {(release.id, "e"): False}
+
+
 def test_a_bake_that_is_noted_is_left_to_the_next_sync_when_this_one_fails(plane: Any) -> None:
     release = plane.releases.begin("b2")
     plane.releases.shift(10_000)

@@ -37,8 +37,9 @@ def run(here: Cloud, deployment_id: str, execution: str) -> dict[str, object]:
             log("rollback needs no bake", deployment=deployment_id, build=release.target)
             return {"answered": True}
         until = _note(here, release, execution)
-    except BlueGreenError as error:
-        log("bake could not begin", deployment=deployment_id, why=str(error))
+    except Exception as error:  # an answer that nobody sends is one that CodeDeploy awaits for an hour
+        why = str(error) if isinstance(error, BlueGreenError) else f"{type(error).__name__}: {error}"
+        log("bake could not begin", deployment=deployment_id, why=why)
         here.releases.answer_hook(deployment_id, execution, succeeded=False)
         return {"answered": True}
     log("bake began", deployment=deployment_id, build=release.target, until=until)
