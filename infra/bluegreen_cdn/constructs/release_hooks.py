@@ -16,7 +16,7 @@ class ReleaseHooks(Construct):
     """The functions behind CodeDeploy's lifecycle hooks of a release.
 
     Attributes:
-        before: Verifies the candidate in every region and through the distribution.
+        before: Verifies the candidate in every region.
         after: Watches the full candidate for the bake time.
     """
 
