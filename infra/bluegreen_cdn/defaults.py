@@ -88,9 +88,8 @@ VERDICT_MINIMUM_PAGE_LOADS = 20
 """Of the candidate in one period: a handful of visitors decides nothing. The test itself doubts small samples, too."""
 VERDICT_MINIMUM_STABLE_PAGE_LOADS = 5
 """Far fewer than the candidate's, because at full weight stable keeps only the hold-out."""
-BEACON_MAXIMUM_LOADS = 10
-BEACON_MAXIMUM_EVENTS = 1000
-"""What one beacon may report; a page sends several when it lives long."""
+BEACON_MAXIMUM_COUNT = 1
+"""Of anything in one beacon: a page counts itself once, and each way to go wrong once."""
 CLIENT_SCRIPT_MAX_AGE_SECONDS = 300
 VERDICT_Z_THRESHOLD = 4.0
 VERDICT_EVALUATION_PERIODS = 1

@@ -22,10 +22,10 @@ from bluegreen_cdn.handlers.journal import emit, log
 BEACON_PATH = "/_bluegreen/beacon"
 SCRIPTS = {"/_bluegreen/client.js": "client.js", "/_bluegreen/client.mjs": "client.mjs"}
 _COUNTS = {
-    "l": (PAGE_LOADS, defaults.BEACON_MAXIMUM_LOADS),
-    "e": (SCRIPT_ERRORS, defaults.BEACON_MAXIMUM_EVENTS),
-    "a": (ASSET_FAILURES, defaults.BEACON_MAXIMUM_EVENTS),
-    "s": (SLOW_LOADS, defaults.BEACON_MAXIMUM_LOADS),
+    "l": PAGE_LOADS,
+    "e": SCRIPT_ERRORS,
+    "a": ASSET_FAILURES,
+    "s": SLOW_LOADS,
 }
 
 Response = dict[str, Any]
@@ -57,7 +57,7 @@ def _beacon(query: Mapping[str, str], headers: Mapping[str, str], site: str) -> 
     try:
         role = Role(headers.get(defaults.ROLE_HEADER, ""))
         build = check_build_id(headers.get(defaults.BUILD_HEADER, ""))
-        counts = {metric: _count(query.get(name, "0"), most) for name, (metric, most) in _COUNTS.items()}
+        counts = {metric: _count(query.get(name, "0")) for name, metric in _COUNTS.items()}
     except (ValueError, InvalidInput) as error:
         log("beacon dropped", why=type(error).__name__)  # the values are the sender's and stay out of the log
     else:
@@ -66,7 +66,8 @@ def _beacon(query: Mapping[str, str], headers: Mapping[str, str], site: str) -> 
     return {"statusCode": 204, "headers": {"cache-control": "no-store"}}
 
 
-def _count(text: str, most: int) -> int:
+def _count(text: str) -> int:
+    most = defaults.BEACON_MAXIMUM_COUNT
     if not (text.isascii() and text.isdecimal() and len(text) <= len(str(most))) or int(text) > most:
         raise ValueError("not a count")
     return int(text)
