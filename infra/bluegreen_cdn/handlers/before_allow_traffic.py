@@ -112,7 +112,7 @@ def _check_nothing_else_in_progress(here: Cloud, release: Deployment) -> None:
     if others:
         raise ReleaseInProgress(
             f"build {release.target} cannot be let in: deployment {others[0].id} of build {others[0].target} is in "
-            f"progress; wait for it, or stop it (bluegreen rollback)"
+            f"progress; wait for it, or stop it (aws deploy stop-deployment --deployment-id {others[0].id})"
         )
     if seen.routing.weight and seen.routing.candidate != release.target:
         raise ReleaseInProgress(
