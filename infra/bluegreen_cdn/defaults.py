@@ -15,8 +15,15 @@ PATH_MAXIMUM_BYTES = 1024 - len("builds/") - 64 - len("/") - len(".br")
 FILE_MAXIMUM_BYTES = 5 * 1024**3
 """The most that S3 takes in one request, and only one request can be conditional and carry the whole file's SHA-256."""
 SMALL_FILE_BYTES = 1024**2
+SCAN_MAXIMUM_BYTES = 16 * 1024**2
+"""Of a text that is searched for references; what is longer no person wrote, and memory stays small."""
+MISSING_TARGETS_LISTED = 50
 UPLOAD_WORKERS = 16
 HASH_WORKERS = 4
+BULK_CREDENTIALS_SECONDS = 60
+"""How long the bulk uploader keeps credentials before it asks the session again, which renews those that expire."""
+BULK_FAILURES_UNTIL_OFF = 8
+"""Objects that boto3 could write and the bulk uploader could not, until it is asked no more."""
 DOWNLOAD_PIECE_BYTES = 1024**2
 
 # -- custom resources -----------------------------------------------------------------------------------------------

@@ -130,14 +130,14 @@ def _agreed(
 def _targets(
     deployed: DeployedSite | None, bucket: str | None, region: str | None, workers: int
 ) -> tuple[S3ObjectStore, BuildRegistry | None]:
-    from bluegreen_cdn.aws.object_store import S3ObjectStore
+    from bluegreen_cdn.aws.bulk_store import open_bucket
 
     if deployed is None:
-        return S3ObjectStore(str(bucket), region, connections=workers), None
+        return open_bucket(str(bucket), region, connections=workers), None
     from bluegreen_cdn.aws.key_value_store import CloudFrontKeyValueStore, KeyValueBuildRegistry
     from bluegreen_cdn.domain.regions import EDGE_REGION
 
-    store = S3ObjectStore(deployed.bucket, EDGE_REGION, connections=workers)
+    store = open_bucket(deployed.bucket, EDGE_REGION, connections=workers)
     return store, KeyValueBuildRegistry(CloudFrontKeyValueStore(deployed.key_value_store_arn))
 
 
