@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import unquote
 
-from bluegreen_cdn.domain.classification import CacheClass, ClassificationRules, glob_pattern
+from bluegreen_cdn.domain.classification import CacheClass, ClassificationRules, check_glob, glob_pattern
 from bluegreen_cdn.domain.references import Reference, ReferenceKind, Scan, site_url
 from bluegreen_cdn.domain.references_css import scan_css
 from bluegreen_cdn.domain.references_html import scan_html
@@ -121,7 +121,7 @@ class _Walk:
         self._rules = rules
         self._mode = mode
         self._build_id = build_id
-        globs = [glob.removeprefix("/") for glob in allow_missing]
+        globs = [check_glob(glob.removeprefix("/"), "allow_missing") for glob in allow_missing]
         self._allowed = re.compile("|".join(glob_pattern(glob) for glob in globs)) if globs else None
         self._answers: dict[tuple[str, str, ReferenceKind], tuple[_Answer, str] | None] = {}
         self.missing: dict[Dangling, None] = {}

@@ -18,9 +18,9 @@ _SPACE = r"(?:\s|/\*(?:(?!\*/)[\s\S])*+\*/|//[^\n]*\n)*+"
 _ADDRESS = r"""(?P<quote>["'`])(?P<target>(?:\.{1,2}/|/)[^"'`\\\n$]*)(?P=quote)"""
 _IMPORT = re.compile(
     rf"""(?<![\w$.#\\])(?:
-        import{_SPACE}(?: (?P<call>\(){_SPACE} | [\w$\s{{}},*]*?\bfrom{_SPACE} )?
+        import{_SPACE}(?: (?P<call>\(){_SPACE} | (?:(?!\bimport\b)[\w$\s{{}},*])*?\bfrom{_SPACE} )?
         | export{_SPACE}(?: \*[\w$\s]*? | \{{[^{{}}"'`]*+\}} ){_SPACE}from{_SPACE}
-    ){_ADDRESS}""",
+    ){_ADDRESS}(?(call){_SPACE}[,)])""",
     re.VERBOSE,
 )
 _CODE = re.compile(r"""["'`/]|(?<![\w$.#\\])(?:import|export)(?![\w$])""")
