@@ -159,9 +159,8 @@ class HeaderRules:
         object.__setattr__(self, "_from_presets", len(preset_rules))
         for rule in self.rules:
             if rule.cache is not None or rule.content_type is not None:
-                for path in _examples(rule.glob):
-                    if _DOCUMENT.search(path):
-                        self.headers_for(path, CacheClass.ENTRY)
+                for path in _named_documents(rule.glob):
+                    self.headers_for(path, CacheClass.ENTRY)
 
     def publishes(self, path: str) -> bool:
         """Whether a file is published at all: a source map is only when asked for."""
@@ -246,19 +245,23 @@ def _check_cache(path: str, cache_class: CacheClass, cache: str, glob: str, must
         )
 
 
-def _examples(glob: str) -> Iterator[str]:
-    """Paths that a glob matches, documents among them if it matches any ordinary one."""
+def _named_documents(glob: str) -> Iterator[str]:
+    """Documents that a glob is meant for: of each name, or of every name that ends in `.html`.
+
+    `fonts/**` is meant for fonts; should a document lie there, it is found when the build is published.
+    """
+    if re.fullmatch(glob_pattern(glob), "index.html"):
+        yield "index.html"
     parts = _BRACES.split(glob)
-    choices: list[list[str]] = [part.split(",") if number % 2 else [part] for number, part in enumerate(parts)]
+    choices = [part.split(",") if number % 2 else [part] for number, part in enumerate(parts)]
     for chosen in product(*choices):
-        for stem in ("index.html", "index.htm", "index"):
-            example = _WILDCARDS.sub(lambda match, stem=stem: _example(match[0], stem), "".join(chosen))  # type: ignore[misc]
-            if not example.startswith("/"):
-                yield example
+        example = _WILDCARDS.sub(_example, "".join(chosen))
+        if _DOCUMENT.search(example) and not example.startswith("/"):
+            yield example
 
 
-def _example(wildcard: str, stem: str) -> str:
-    return "" if wildcard == "**/" else "l" if wildcard == "?" else stem
+def _example(wildcard: re.Match[str]) -> str:
+    return {"**/": "", "?": "m"}.get(wildcard[0], "index")
 
 
 def _checked_type(value: str, where: str) -> str:
