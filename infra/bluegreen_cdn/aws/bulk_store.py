@@ -8,14 +8,13 @@ else, and whatever obstore cannot settle, goes through boto3, so behaviour and m
 import hashlib
 import os
 import threading
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import urlsplit
 
 from bluegreen_cdn.aws.object_store import S3ObjectStore
-from bluegreen_cdn.aws.session import credentials
+from bluegreen_cdn.aws.session import client, credentials
 from bluegreen_cdn.defaults import (
     AWS_CONNECT_TIMEOUT_SECONDS,
     AWS_READ_TIMEOUT_SECONDS,
@@ -36,6 +35,7 @@ except ImportError:  # the handlers' bundle leaves it out
     obstore = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
+    from obstore import Attributes
     from obstore.store import S3Credential
 
 
@@ -47,10 +47,11 @@ def open_bucket(bucket: str, region: str | None = None, *, connections: int = UP
         region: Its region. Default: what the environment and the profile say.
         connections: Threads that use it at once. Default: `UPLOAD_WORKERS`.
     """
-    # obstore trusts the machine's certificates and knows nothing of the SDK's own bundle.
-    if obstore is None or os.environ.get("AWS_CA_BUNDLE"):
-        return S3ObjectStore(bucket, region, connections=connections)
-    return BulkObjectStore(bucket, region, connections=connections)
+    if obstore is not None:
+        s3 = client("s3", region, connections=connections)
+        if not _needs_bundle(s3.meta.endpoint_url):
+            return BulkObjectStore(bucket, region, connections=connections, s3=s3)
+    return S3ObjectStore(bucket, region, connections=connections)
 
 
 class BulkObjectStore(S3ObjectStore):
@@ -61,6 +62,9 @@ class BulkObjectStore(S3ObjectStore):
         region: Its region. Default: what the environment and the profile say.
         connections: Threads that use it at once. Default: `UPLOAD_WORKERS`.
         s3: A client to use instead of a new one. Default: a new one.
+
+    Attributes:
+        unsettled: Objects that boto3 had to write because obstore could not.
     """
 
     def __init__(
@@ -68,7 +72,7 @@ class BulkObjectStore(S3ObjectStore):
     ) -> None:
         super().__init__(bucket, region, connections=connections, s3=s3)
         self._lock = threading.Lock()
-        self._unsettled = 0
+        self.unsettled = 0
         self._bulk = S3Store(
             bucket,
             **_where(bucket, self._s3.meta.endpoint_url, self._s3.meta.region_name),
@@ -88,7 +92,7 @@ class BulkObjectStore(S3ObjectStore):
 
     def put_if_absent(self, new: NewObject, body: BinaryIO) -> PutOutcome:
         """Write an object unless its key exists; S3 checks the SHA-256."""
-        if new.size > SMALL_FILE_BYTES or self._unsettled >= BULK_FAILURES_UNTIL_OFF:
+        if new.size > SMALL_FILE_BYTES or self.unsettled >= BULK_FAILURES_UNTIL_OFF:
             return super().put_if_absent(new, body)
         data = body.read()
         # obstore sends the digest of what it is given, so that this is the one announced is checked here.
@@ -110,7 +114,7 @@ class BulkObjectStore(S3ObjectStore):
         body.seek(0)
         outcome = super().put_if_absent(new, body)
         with self._lock:
-            self._unsettled += 1
+            self.unsettled += 1
         return outcome
 
 
@@ -136,7 +140,13 @@ def _where(bucket: str, endpoint: str, region: str) -> dict[str, Any]:
     return {"region": region, "endpoint": endpoint, "virtual_hosted_style_request": False}
 
 
-def _attributes(new: NewObject) -> Mapping[str, str]:
+def _needs_bundle(endpoint: str) -> bool:
+    """Whether the endpoint's certificate is to be judged by a bundle that is the SDK's alone, not the machine's."""
+    bundle = os.environ.get("AWS_CA_BUNDLE") or os.environ.get("REQUESTS_CA_BUNDLE")
+    return urlsplit(endpoint).scheme == "https" and bool(bundle) and bundle != os.environ.get("SSL_CERT_FILE")
+
+
+def _attributes(new: NewObject) -> "Attributes":
     encoding = {"Content-Encoding": new.headers.content_encoding} if new.headers.content_encoding else {}
     return {
         "Content-Type": new.headers.content_type,

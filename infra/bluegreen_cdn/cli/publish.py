@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bluegreen_cdn.cli.console import print_json
-from bluegreen_cdn.defaults import DEFAULT_DOCUMENT_MODE, DOCUMENT_MODES, UPLOAD_WORKERS
+from bluegreen_cdn.defaults import BULK_UPLOAD_WORKERS, DEFAULT_DOCUMENT_MODE, DOCUMENT_MODES
 from bluegreen_cdn.errors import InvalidInput, InvalidRules
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
     type=click.Choice(DOCUMENT_MODES),
     help=f"How documents are found.  [default: the site's, or {DEFAULT_DOCUMENT_MODE}]",
 )
-@click.option("--workers", type=click.IntRange(1, 128), default=UPLOAD_WORKERS, help="Threads that upload.")
+@click.option("--workers", type=click.IntRange(1, 128), default=BULK_UPLOAD_WORKERS, help="Threads that upload.")
 @click.option("--dry-run", is_flag=True, help="Print the plan and write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def publish(
