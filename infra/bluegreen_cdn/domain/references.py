@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from urllib.parse import unquote, urljoin, urlsplit
 
 _HERE = "http://site.invalid"
@@ -78,7 +79,7 @@ def site_url(target: str, base: str) -> str | None:
         # Browsers take a backslash in an address for a slash.
         target = path.replace("\\", "/") + mark + rest
     try:
-        joined = urlsplit(urljoin(urljoin(_HERE, base), target))
+        joined = urlsplit(urljoin(_absolute(base), target))
     except ValueError:
         return None
     return (joined.path or "/") if f"{joined.scheme}://{joined.netloc}" == _HERE else None
@@ -93,6 +94,11 @@ def resolve(target: str, *, base: str) -> str | None:
     """
     url = site_url(target, base)
     return unquote(url).removeprefix("/") or None if url is not None else None
+
+
+@lru_cache(maxsize=1024)
+def _absolute(base: str) -> str:
+    return urljoin(_HERE, base)
 
 
 def _split(target: str) -> tuple[str, str, str]:
