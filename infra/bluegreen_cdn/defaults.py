@@ -15,6 +15,10 @@ PATH_MAXIMUM_BYTES = 1024 - len("builds/") - 64 - len("/") - len(".br")
 FILE_MAXIMUM_BYTES = 5 * 1024**3
 """The most that S3 takes in one request, and only one request can be conditional and carry the whole file's SHA-256."""
 SMALL_FILE_BYTES = 1024**2
+ARCHIVE_RATIO_MAXIMUM = 200
+"""Of unpacked bytes to packed ones. Builds come to 3 to 20, a log of one repeated line to 1,000."""
+ARCHIVE_UNPACKED_FREE_BYTES = 100 * 1024**2
+"""What any archive may unpack into, whatever the ratio."""
 SCAN_MAXIMUM_BYTES = 16 * 1024**2
 """Of a text that is searched for references; what is longer no person wrote, and memory stays small."""
 MISSING_TARGETS_LISTED = 50

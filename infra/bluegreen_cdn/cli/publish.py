@@ -25,7 +25,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 
 
 @click.command()
-@click.argument("build", type=click.Path(path_type=Path), metavar="DIR|ZIP")
+@click.argument("build", type=click.Path(path_type=Path), metavar="DIR|ZIP|TAR")
 @click.option("--site", help="Publish to this site; its bucket and KeyValueStore are looked up in us-east-1.")
 @click.option("--bucket", help="Publish to this bucket instead; no KeyValueStore is told.")
 @click.option("--region", help="The bucket's region, with --bucket.  [default: the environment's]")
@@ -57,7 +57,7 @@ def publish(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Publish a build: the folder that your bundler wrote, or a zip of it.
+    """Publish a build: the folder that your bundler wrote, or a zip or tar(.gz) of it.
 
     Nothing is overwritten and nothing is deleted; a publish that was interrupted is completed by repeating it.
     Visitors see nothing of it until the build is released.
