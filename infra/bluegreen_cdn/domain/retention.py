@@ -77,7 +77,7 @@ class RetentionPolicy:
         """Check the numbers."""
         if self.keep_last < 1:
             raise InvalidInput(f"keep_last is {self.keep_last!r}; it must be at least 1: the newest build always stays")
-        if not 0 <= self.skew_days <= 3650:  # noqa: PLR2004  ten years: a slip, such as seconds
+        if not 0 <= self.skew_days <= 3650:  # more is a slip, such as seconds
             raise InvalidInput(f"skew_days is {self.skew_days!r}; it must be from 0 to 3650")
 
 
