@@ -8,7 +8,7 @@ from bluegreen_cdn.defaults import MISSING_TARGETS_LISTED, SCAN_MAXIMUM_BYTES
 from bluegreen_cdn.domain.classification import ClassificationRules
 from bluegreen_cdn.domain.closure import Closure
 from bluegreen_cdn.errors import IncompleteBuild
-from bluegreen_cdn.publish.closure import check_closure, elsewhere_warnings
+from bluegreen_cdn.publish.closure import check_closure, closure_warnings
 from bluegreen_cdn.publish.source import open_source
 
 Writer = Callable[[str, Mapping[str, str | bytes]], Path]
@@ -65,11 +65,14 @@ def test_texts_in_every_encoding_are_read(folder: Writer) -> None:
 def test_what_is_too_long_for_a_text_is_told_and_not_read(folder: Writer) -> None:
     build = folder("dist", {"index.html": "<script src=a.js></script>", "a.js": b" " * (SCAN_MAXIMUM_BYTES + 1)})
     assert check(build).unread == ("a.js",)
+    assert closure_warnings(check(build)) == (
+        "'a.js' is longer than 16777216 bytes: what it refers to was not looked for",
+    )
 
 
 def test_warnings_of_what_the_edge_looks_for_elsewhere(folder: Writer) -> None:
     build = folder("dist", {"index.html": "<script src=/shared/a.js></script>", "b.html": "<img src=/shared/a.js>"})
-    assert elsewhere_warnings(check(build)) == (
+    assert closure_warnings(check(build)) == (
         "'/shared/a.js' in 'b.html' and 1 more: the edge does not look for '/shared/a.js' in this build, visitors will "
         "not find it",
     )

@@ -147,11 +147,15 @@ def _needs_bundle(endpoint: str) -> bool:
 
 
 def _attributes(new: NewObject) -> "Attributes":
-    encoding = {"Content-Encoding": new.headers.content_encoding} if new.headers.content_encoding else {}
+    optional = {
+        "Content-Encoding": new.headers.content_encoding,
+        "Content-Disposition": new.headers.content_disposition,
+        "Content-Language": new.headers.content_language,
+    }
     return {
         "Content-Type": new.headers.content_type,
         "Cache-Control": new.headers.cache_control,
-        **encoding,
+        **{name: value for name, value in optional.items() if value},
         **new.metadata,
     }
 

@@ -69,7 +69,11 @@ class S3ObjectStore:
                 return
 
     def _put(self, new: NewObject, body: BinaryIO, **condition: str) -> None:
-        encoding = {"ContentEncoding": new.headers.content_encoding} if new.headers.content_encoding else {}
+        optional = {
+            "ContentEncoding": new.headers.content_encoding,
+            "ContentDisposition": new.headers.content_disposition,
+            "ContentLanguage": new.headers.content_language,
+        }
         try:
             with translate_errors("s3", "PutObject", f"{self.name}/{new.key}"):
                 self._s3.put_object(
@@ -81,7 +85,7 @@ class S3ObjectStore:
                     CacheControl=new.headers.cache_control,
                     Metadata=dict(new.metadata),
                     ChecksumSHA256=base64.b64encode(bytes.fromhex(new.sha256)).decode(),
-                    **encoding,
+                    **{name: value for name, value in optional.items() if value},
                     **condition,
                 )
         except CloudError as error:
@@ -108,6 +112,8 @@ class S3ObjectStore:
                 content_type=answer.get("ContentType", ""),
                 cache_control=answer.get("CacheControl", ""),
                 content_encoding=answer.get("ContentEncoding") or None,
+                content_disposition=answer.get("ContentDisposition") or None,
+                content_language=answer.get("ContentLanguage") or None,
             ),
             metadata=dict(answer.get("Metadata", {})),
             version=answer.get("VersionId", ""),

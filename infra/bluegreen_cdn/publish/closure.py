@@ -48,12 +48,17 @@ def check_closure(
     return closure
 
 
-def elsewhere_warnings(closure: Closure) -> tuple[str, ...]:
-    """A line for each target that the edge looks for elsewhere than in the build."""
-    return tuple(
+def closure_warnings(closure: Closure) -> tuple[str, ...]:
+    """A line for each target that the edge looks for elsewhere than in the build, and for each file not read."""
+    elsewhere = (
         f"{_referred(target, referrers)}: the edge does not look for '/{path}' in this build, visitors will not find it"
         for path, target, referrers in _by_path(closure.elsewhere)
     )
+    unread = (
+        f"{path!r} is longer than {SCAN_MAXIMUM_BYTES} bytes: what it refers to was not looked for"
+        for path in closure.unread
+    )
+    return (*elsewhere, *unread)
 
 
 def _text(source: Source, file: SourceFile) -> str | None:
