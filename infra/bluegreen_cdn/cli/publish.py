@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from bluegreen_cdn.aws.object_store import S3ObjectStore
     from bluegreen_cdn.aws.site import DeployedSite
     from bluegreen_cdn.domain.classification import ClassificationRules
+    from bluegreen_cdn.domain.header_rules import HeaderRules
     from bluegreen_cdn.publish.execute import PublishResult
     from bluegreen_cdn.publish.plan import PublishPlan
     from bluegreen_cdn.publish.ports import BuildRegistry
@@ -39,6 +40,9 @@ _FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
     type=click.Choice(DOCUMENT_MODES),
     help=f"How documents are found.  [default: the site's, or {DEFAULT_DOCUMENT_MODE}]",
 )
+@click.option("--headers", "headers_file", type=_FILE, help="Header rules (JSON): caching, content types, more.")
+@click.option("--source-maps", is_flag=True, help="Publish source maps too; everybody can read them.")
+@click.option("--allow-missing", multiple=True, metavar="GLOB", help="Paths that documents lead to and others serve.")
 @click.option("--workers", type=click.IntRange(1, 128), default=BULK_UPLOAD_WORKERS, help="Threads that upload.")
 @click.option("--dry-run", is_flag=True, help="Print the plan and write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
@@ -53,6 +57,9 @@ def publish(
     unhashed: tuple[str, ...],
     entry: tuple[str, ...],
     mode: str | None,
+    headers_file: Path | None,
+    source_maps: bool,
+    allow_missing: tuple[str, ...],
     workers: int,
     dry_run: bool,
     as_json: bool,
@@ -71,10 +78,14 @@ def publish(
         raise click.UsageError("pass either --site NAME or --bucket NAME")
     with open_source(build) as source:
         rules = _rules(rules_file, hashed, unhashed, entry)
+        headers = _headers(headers_file, source_maps)
         deployed = _deployed(site)
         rules, mode = _agreed(deployed, rules, mode)
         store, registry = _targets(deployed, bucket, region, workers)
-        plan = plan_for(source, store, build_id=build_id, rules=rules, mode=mode)
+        plan = plan_for(
+            source, store, build_id=build_id, rules=rules, mode=mode, headers=headers, allow_missing=allow_missing
+        )
+        _print_warnings(plan)
         if dry_run:
             _print_plan(plan, store.name, as_json)
             return
@@ -103,6 +114,18 @@ def _rules(
         unhashed=(*rules.unhashed, *unhashed),
         entries=(*rules.entries, *entries),
     )
+
+
+def _headers(file: Path | None, source_maps: bool) -> HeaderRules:
+    from bluegreen_cdn.domain.header_rules import HeaderRules
+
+    headers = HeaderRules()
+    if file:
+        try:
+            headers = HeaderRules.from_json(json.loads(file.read_text()))
+        except (OSError, ValueError) as error:
+            raise InvalidRules(f"headers file '{file}' cannot be read as JSON ({error})") from error
+    return replace(headers, source_maps=headers.source_maps or source_maps)
 
 
 def _deployed(site: str | None) -> DeployedSite | None:
@@ -157,6 +180,11 @@ def _print_plan(plan: PublishPlan, store: str, as_json: bool) -> None:
         f"build {plan.manifest.build_id} {state} in {store}: {len(plan.uploads)} files to upload "
         f"({size_text(plan.upload_bytes)}), {len(plan.reuses)} to reuse ({size_text(reused)})"
     )
+
+
+def _print_warnings(plan: PublishPlan) -> None:
+    for warning in plan.warnings:
+        click.echo(f"warning: {warning}", err=True)
 
 
 def _print_result(result: PublishResult, store: str, as_json: bool) -> None:
