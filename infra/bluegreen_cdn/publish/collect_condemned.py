@@ -10,7 +10,8 @@ Under `condemned/<sweep>/` in the primary bucket lie
 import hashlib
 import io
 import json
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -77,9 +78,11 @@ class Condemned:
 
     Attributes:
         sweeps: The sweeps that wait, each with its keys. Default: none.
+        read_at: When the bucket was asked, as `time.time()` and `time.monotonic()`. Default: never.
     """
 
     sweeps: tuple[tuple[Sweep, KeySet], ...] = ()
+    read_at: tuple[float, float] | None = None
 
     def __contains__(self, key: str) -> bool:
         """Whether some version of a key is condemned."""
@@ -89,36 +92,45 @@ class Condemned:
         """Whether this very object is condemned, rather than one put at its key since."""
         return any(there.modified < sweep.began and there.key in keys for sweep, keys in self.sweeps)
 
+    def age_seconds(self, now: float, monotonic: float) -> float:
+        """How long ago the bucket was asked, by the clock that says more: one stops in suspend, one may be set."""
+        return 0.0 if self.read_at is None else max(now - self.read_at[0], monotonic - self.read_at[1])
+
     @classmethod
-    def load(cls, store: ObjectStore) -> Self:
+    def load(cls, store: ObjectStore, *, known: Container[str] = ()) -> Self:
         """Read what is condemned: one listing, and two small objects for each sweep that waits.
+
+        Args:
+            store: The primary bucket.
+            known: Sweeps that are left out. Default: none.
 
         Raises:
             UnsupportedFormat: A newer version of this package condemned it.
             CloudError: The store refused.
         """
+        read_at = (time.time(), time.monotonic())
         found = []
-        for sweep in waiting_sweeps(store):
+        for sweep in waiting_sweeps(store, known=known):
             try:
                 found.append((sweep, KeySet.from_bytes(store.get(keys_key(sweep.id)))))
             except NotFound:  # carried out since the listing
                 continue
             except ValueError as error:
                 raise ForeignState(f"'{keys_key(sweep.id)}' of {store.name} is damaged ({error})") from error
-        return cls(tuple(found))
+        return cls(tuple(found), read_at)
 
 
-def waiting_sweeps(store: ObjectStore) -> list[Sweep]:
-    """The complete sweeps in a bucket, the oldest first."""
+def waiting_sweeps(store: ObjectStore, *, known: Container[str] = ()) -> list[Sweep]:
+    """The complete sweeps in a bucket, the oldest first, without those that are known."""
     found = []
     for key in store.list_keys(CONDEMNED_PREFIX):
-        if not key.endswith(_MARKER):
+        sweep_id = key[len(CONDEMNED_PREFIX) :].removesuffix(_MARKER)
+        if not key.endswith(_MARKER) or sweep_id in known:
             continue
         there = store.head(key)
         if there is None:
             continue
         try:
-            sweep_id = key[len(CONDEMNED_PREFIX) : -len(_MARKER)]
             found.append(Sweep.from_json_bytes(sweep_id, store.get(key), there.modified))
         except NotFound:
             continue

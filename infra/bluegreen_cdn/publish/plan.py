@@ -1,7 +1,7 @@
 """What a publish will do, worked out before it does anything: pure, frozen, printable."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bluegreen_cdn.domain.builds import content_digest
@@ -10,6 +10,7 @@ from bluegreen_cdn.domain.header_rules import HeaderRules
 from bluegreen_cdn.domain.headers import ObjectHeaders, object_metadata
 from bluegreen_cdn.domain.manifest import Manifest, ManifestFile, check_mode, object_key
 from bluegreen_cdn.errors import BuildConflict, InvalidBuild, SharedFileConflict
+from bluegreen_cdn.publish.collect_condemned import Condemned
 from bluegreen_cdn.publish.object_store import NewObject
 from bluegreen_cdn.publish.source import SourceFile
 
@@ -55,8 +56,9 @@ class PublishPlan:
         content: Digest over all paths and bytes; what a claim on the build id is made with.
         uploads: Files to be written, largest first, so that no thread is left with a long one at the end.
         reuses: Shared files that are there already.
-        published: The build exists with this very content, and nothing needs doing.
+        published: The build exists with this very content; what is to be uploaded all the same is condemned.
         warnings: What its publisher should know, a line each. Default: none.
+        condemned: What retention is about to remove, and is put again. Default: nothing.
     """
 
     manifest: Manifest
@@ -65,6 +67,7 @@ class PublishPlan:
     reuses: tuple[Reuse, ...]
     published: bool
     warnings: tuple[str, ...] = ()
+    condemned: Condemned = field(default_factory=Condemned)
 
     @property
     def upload_bytes(self) -> int:
@@ -145,7 +148,7 @@ def plan_publish(
         known, owner = shared.get(file.key, (None, ""))
         files.append(file if known is None else _with_headers(file, known.headers))
         if known is None:
-            uploads.append(_upload(file, sources[file.path], build_id))
+            uploads.append(upload_of(file, sources[file.path], build_id))
         elif known.sha256 == file.sha256:
             reuses.append(Reuse(path=file.path, key=file.key, size=file.size, build_id=owner))
         else:
@@ -243,7 +246,8 @@ def _with_headers(file: ManifestFile, headers: ObjectHeaders) -> ManifestFile:
     )
 
 
-def _upload(file: ManifestFile, source: SourceFile, build_id: str) -> Upload:
+def upload_of(file: ManifestFile, source: SourceFile, build_id: str) -> Upload:
+    """What writing a file of a manifest means."""
     return Upload(
         source=source,
         cache_class=file.cache_class,

@@ -17,6 +17,8 @@ from bluegreen_cdn.domain.manifest import (
 )
 from bluegreen_cdn.errors import ForeignState, NotFound
 from bluegreen_cdn.publish.closure import check_closure, closure_warnings
+from bluegreen_cdn.publish.collect_condemned import Condemned
+from bluegreen_cdn.publish.collect_heed import heed
 from bluegreen_cdn.publish.execute import PublishResult, execute
 from bluegreen_cdn.publish.object_store import ObjectStore
 from bluegreen_cdn.publish.parallel import for_each
@@ -93,6 +95,8 @@ def plan_for(
     # Named by all of its files, so that one folder has one name whatever is left out of it.
     build_id = build_id or content_build_id((file.path, file.sha256) for file in listing)
     published = [file for file in listing if headers.publishes(file.path)]
+    # Before the manifests: one that is read after this and is condemned was condemned since, and outlasts any publish.
+    condemned = Condemned.load(store)
     plan = plan_publish(
         build_id,
         published,
@@ -102,6 +106,7 @@ def plan_for(
         retained=retained_manifests(store),
         source=source.name,
     )
+    plan = heed(plan, condemned, published)
     if plan.published:
         return plan
     closure = check_closure(source, published, rules=rules, mode=mode, build_id=build_id, allow_missing=allow_missing)
