@@ -11,6 +11,8 @@ PACKAGE = {
     "BlueGreenSite",
     "Build",
     "ClassificationRules",
+    "HeaderRule",
+    "HeaderRules",
     "InvalidInput",
     "Rollout",
     "Verdict",

@@ -36,7 +36,7 @@ def test_every_missing_file_is_told_with_its_referrer(folder: Writer, archive: W
             check(build)
         lines = str(caught.value).splitlines()
         assert lines[0].endswith("leads visitors to what it does not have, 2 files are missing:")
-        assert lines[1:-1] == ["  'b.png': 'b.png' in 'index.html' and 1 more", "  'c.js': './c.js' in 'a.js'"]
+        assert lines[1:-1] == ["  'b.png': 'b.png' in 'index.html' and 1 more;", "  'c.js': './c.js' in 'a.js';"]
         assert "--allow-missing GLOB" in lines[-1]
         assert check(build, "*.png", "c.js").scanned == 3
 

@@ -81,8 +81,8 @@ def _incomplete(source: str, missing: Sequence[Dangling]) -> str:
     noun = "file is" if len(targets) == 1 else "files are"
     return (
         f"{source} leads visitors to what it does not have, {len(targets)} {noun} missing:\n"
-        + "\n".join(lines)
-        + "\nbuild again so that they are in it, mend the references, or name what something else serves with "
+        + ";\n".join(lines)  # CloudFormation makes one line of it
+        + ";\nbuild again so that they are in it, mend the references, or name what something else serves with "
         "--allow-missing GLOB"
     )
 
