@@ -2,11 +2,13 @@
 
 import contextlib
 import json
+import re
 import shutil
 import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
 from typing import Any, Self
 
@@ -50,7 +52,7 @@ class SeaweedFS:
         everything = {"identities": [{"name": "all", "credentials": [identity], "actions": ["Admin"]}]}
         (self._folder / "s3.json").write_text(json.dumps(everything))
         (self._folder / "data").mkdir()
-        master, volume, filer, s3 = _free_ports(4)
+        master, volume, filer, s3, self._metrics = _free_ports(5)
         self.endpoint = f"http://127.0.0.1:{s3}"
         self._log = open(self._folder / "log", "wb")
         # Every bucket gets volumes of its own; too few, and writes fail with 500.
@@ -59,6 +61,7 @@ class SeaweedFS:
                 command, "server", f"-dir={self._folder / 'data'}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1",
                 f"-master.port={master}", f"-volume.port={volume}", "-filer", f"-filer.port={filer}",
                 "-s3", f"-s3.port={s3}", f"-s3.config={self._folder / 's3.json'}",
+                f"-metricsPort={self._metrics}", "-s3.port.iceberg=0", "-s3.port.lance=0",
                 "-volume.max=500", "-master.volumeSizeLimitMB=1024",
             ],
             cwd=self._folder, stdout=self._log, stderr=subprocess.STDOUT,
@@ -74,6 +77,16 @@ class SeaweedFS:
         self._process.kill()
         self._process.wait()
         self._log.close()
+
+    def counters(self) -> tuple[int, int]:
+        """Requests answered and bytes of bodies received since it started."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self._metrics}/metrics", timeout=10) as answer:
+            text = answer.read().decode()
+
+        def total(metric: str) -> int:
+            return sum(int(float(value)) for value in re.findall(rf"^{metric}{{.*}} (\S+)$", text, re.MULTILINE))
+
+        return total("SeaweedFS_s3_request_total"), total("SeaweedFS_s3_bucket_traffic_received_bytes_total")
 
     def client(self, *, attempts: int = 5) -> Any:
         """A boto3 client of it."""

@@ -31,6 +31,8 @@ BULK_CREDENTIALS_SECONDS = 60
 BULK_FAILURES_UNTIL_OFF = 8
 """Objects that boto3 could write and the bulk uploader could not, until it is asked no more."""
 DOWNLOAD_PIECE_BYTES = 1024**2
+RENAME_WARNINGS = 10
+"""Kinds of files that are warned about one by one; the others are counted."""
 
 # -- retention ------------------------------------------------------------------------------------------------------
 RETAINED_BUILDS = 5

@@ -12,6 +12,7 @@ from bluegreen_cdn.domain.manifest import Manifest, ManifestFile, check_mode, ob
 from bluegreen_cdn.errors import BuildConflict, InvalidBuild, SharedFileConflict
 from bluegreen_cdn.publish.collect_condemned import Condemned
 from bluegreen_cdn.publish.object_store import NewObject
+from bluegreen_cdn.publish.plan_renames import rename_warnings
 from bluegreen_cdn.publish.source import SourceFile
 
 
@@ -130,7 +131,8 @@ def plan_publish(
     manifest = _manifest(build_id, listing, rules, mode, headers or HeaderRules())
     shared: dict[str, tuple[ManifestFile, str]] = {}
     published = False
-    for other in retained:
+    others = list(retained)
+    for other in others:
         if other.build_id == build_id:
             check_same_build(other, manifest)
             published = True
@@ -160,6 +162,7 @@ def plan_publish(
         uploads=tuple(uploads),
         reuses=tuple(reuses),
         published=False,
+        warnings=rename_warnings(manifest, others),
     )
 
 
