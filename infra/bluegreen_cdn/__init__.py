@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from bluegreen_cdn.constructs.build import Build
     from bluegreen_cdn.constructs.site import BlueGreenSite
     from bluegreen_cdn.domain.classification import ClassificationRules
+    from bluegreen_cdn.domain.header_rules import HeaderRule, HeaderRules
     from bluegreen_cdn.domain.rollout import Rollout
     from bluegreen_cdn.domain.verdict import Verdict
     from bluegreen_cdn.errors import BlueGreenError, InvalidInput
@@ -19,6 +20,8 @@ _HOMES = {
     "BlueGreenSite": "constructs.site",
     "Build": "constructs.build",
     "ClassificationRules": "domain.classification",
+    "HeaderRule": "domain.header_rules",
+    "HeaderRules": "domain.header_rules",
     "InvalidInput": "errors",
     "Rollout": "domain.rollout",
     "Verdict": "domain.verdict",
@@ -29,6 +32,8 @@ __all__ = [
     "BlueGreenSite",
     "Build",
     "ClassificationRules",
+    "HeaderRule",
+    "HeaderRules",
     "InvalidInput",
     "Rollout",
     "Verdict",

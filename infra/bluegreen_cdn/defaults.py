@@ -15,9 +15,44 @@ PATH_MAXIMUM_BYTES = 1024 - len("builds/") - 64 - len("/") - len(".br")
 FILE_MAXIMUM_BYTES = 5 * 1024**3
 """The most that S3 takes in one request, and only one request can be conditional and carry the whole file's SHA-256."""
 SMALL_FILE_BYTES = 1024**2
+ARCHIVE_RATIO_MAXIMUM = 200
+"""Of unpacked bytes to packed ones. Builds come to 3 to 20, a log of one repeated line to 1,000."""
+ARCHIVE_UNPACKED_FREE_BYTES = 100 * 1024**2
+"""What any archive may unpack into, whatever the ratio."""
+SCAN_MAXIMUM_BYTES = 16 * 1024**2
+"""Of a text that is searched for references; what is longer no person wrote, and memory stays small."""
+MISSING_TARGETS_LISTED = 50
 UPLOAD_WORKERS = 16
+BULK_UPLOAD_WORKERS = 32
+"""With obstore, whose threads wait for the network and not for each other."""
 HASH_WORKERS = 4
+BULK_CREDENTIALS_SECONDS = 60
+"""How long the bulk uploader keeps credentials before it asks the session again, which renews those that expire."""
+BULK_FAILURES_UNTIL_OFF = 8
+"""Objects that boto3 could write and the bulk uploader could not, until it is asked no more."""
 DOWNLOAD_PIECE_BYTES = 1024**2
+RENAME_WARNINGS = 10
+"""Kinds of files that are warned about one by one; the others are counted."""
+
+# -- retention ------------------------------------------------------------------------------------------------------
+RETAINED_BUILDS = 5
+"""The builds published last, kept whatever their age."""
+SKEW_WINDOW_DAYS = 7
+"""As long as `BUILD_COOKIE_MAX_AGE_SECONDS`: an open page may ask for files of its build."""
+PUBLISH_MAXIMUM_HOURS = 6
+"""A publish that takes longer does not write its manifest: what it found in place may be gone."""
+CONDEMNED_WAIT_HOURS = 24
+"""Between the two sweeps; longer than any publish may take, with time for clocks and for a release that has begun."""
+CONDEMNED_PREFIX = "condemned/"
+CONDEMNED_CHUNK_OBJECTS = 20_000
+SWEEP_MAXIMUM_OBJECTS = 1_000_000
+"""Files of the builds that one sweep condemns; the next sweep takes the others."""
+DELETE_BATCH_OBJECTS = 1_000
+"""The most that S3 takes in one request."""
+KVS_BATCH_KEYS = 50
+"""The most that the KeyValueStore changes in one request."""
+FINDINGS_LISTED = 1_000
+"""Of a verification; the rest is counted."""
 
 # -- custom resources -----------------------------------------------------------------------------------------------
 CUSTOM_RESOURCE_ANSWER_BYTES = 4096

@@ -60,6 +60,10 @@ class InvalidBuild(InvalidInput):
     """A build folder or archive that cannot be released."""
 
 
+class IncompleteBuild(InvalidBuild):
+    """A build whose documents lead to files that it does not have."""
+
+
 class UnsupportedFormat(BlueGreenError):
     """A manifest or routing state written by a newer version of this package."""
 

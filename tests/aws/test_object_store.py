@@ -1,4 +1,4 @@
-"""One contract for every bucket: the fake in memory, and S3."""
+"""One contract for every bucket: the fake in memory, and S3 by boto3 and in bulk, as two servers understand it."""
 
 import hashlib
 import io
@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from bluegreen_cdn.aws.bulk_store import BulkObjectStore
 from bluegreen_cdn.aws.object_store import S3ObjectStore
 from bluegreen_cdn.domain.headers import ObjectHeaders
 from bluegreen_cdn.errors import CloudError, FileChanged, NotFound, PreconditionFailed
@@ -35,18 +36,37 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         yield client("s3", "us-east-1")
 
 
-@pytest.fixture(params=["memory", pytest.param("s3", marks=pytest.mark.cloud)])
-def store(request: pytest.FixtureRequest) -> ObjectStore:
-    """An empty bucket."""
+STORES = {
+    "s3": (S3ObjectStore, "s3"),
+    "bulk": (BulkObjectStore, "s3"),
+    "s3-seaweedfs": (S3ObjectStore, "seaweedfs"),
+    "bulk-seaweedfs": (BulkObjectStore, "seaweedfs"),
+}
+
+
+@pytest.fixture(params=["memory", *(pytest.param(name, marks=pytest.mark.cloud) for name in STORES)])
+def store(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[ObjectStore]:
+    """An empty bucket; whatever was written in bulk was so without boto3's help."""
     if request.param == "memory":
-        return MemoryStore()
-    return new_bucket(request.getfixturevalue("s3"), request.node.name)
+        yield MemoryStore()
+        return
+    kind, server = STORES[request.param]
+    if server == "seaweedfs":
+        for name, value in request.getfixturevalue("seaweedfs").environment().items():
+            monkeypatch.setenv(name, value)
+        s3 = request.getfixturevalue("seaweedfs").client()
+    else:
+        s3 = request.getfixturevalue("s3")
+    made = new_bucket(s3, request.node.name, kind)
+    yield made
+    if isinstance(made, BulkObjectStore):
+        assert made.unsettled == 0
 
 
-def new_bucket(s3: Any, name: str) -> S3ObjectStore:
+def new_bucket(s3: Any, name: str, kind: type[S3ObjectStore] = S3ObjectStore) -> S3ObjectStore:
     bucket = f"b-{hashlib.sha256(name.encode()).hexdigest()[:20]}"
     s3.create_bucket(Bucket=bucket)
-    return S3ObjectStore(bucket, "us-east-1", s3=s3)
+    return kind(bucket, "us-east-1", s3=s3)
 
 
 def new(key: str, data: bytes, headers: ObjectHeaders = HEADERS, **metadata: str) -> NewObject:

@@ -45,7 +45,7 @@ class Site(NamedTuple):
     def retained(self, build_id: str) -> str | None:
         return CloudFrontKeyValueStore(self.arn).read(f"build/{build_id}").values[f"build/{build_id}"]
 
-    def properties(self, build_id: str, **values: str) -> dict[str, str]:
+    def properties(self, build_id: str, **values: Any) -> dict[str, Any]:
         return {
             "ServiceToken": "arn:aws:lambda:us-east-1:111122223333:function:publish",
             "Site": "shop",
@@ -99,6 +99,38 @@ def test_an_asset_becomes_a_build(site: Site, asset: Any, formation: Any, contex
         "shared/assets/index-B3x9aZ0q.js",
     ]
     assert json.loads(site.retained("one") or "") == {"format": 1}
+
+
+def test_header_rules_and_what_may_be_missing(site: Site, asset: Any, formation: Any, context: Any) -> None:
+    source = asset({"index.html": b"<script src=a.js></script><img src=b.png>", "a.js": b"", "a.js.map": b"{}"})
+    handler(formation.event(ResourceProperties=site.properties("one", **source)), context())
+    assert formation.answer["Status"] == "FAILED"
+    assert "'b.png' in 'index.html'" in formation.answer["Reason"]
+    formation.answers.clear()
+    rules = json.dumps({"rules": [{"glob": "a.js", "cache": "max-age=60"}]})
+    values = site.properties("one", Headers=rules, AllowMissing=["*.png"], **source)
+    handler(formation.event(ResourceProperties=values), context())
+    assert formation.answer["Status"] == "SUCCESS", formation.answer
+    script = S3ObjectStore(site.bucket).head("builds/one/a.js")
+    assert script is not None
+    assert script.headers.cache_control == "public, max-age=60"
+    assert "builds/one/a.js.map" not in site.keys
+
+
+@pytest.mark.parametrize(
+    ("values", "complaint"),
+    [
+        ({"Headers": "{"}, "property Headers of the custom resource is not JSON"),
+        ({"Headers": '{"rules": [{"glob": "**", "cache": "immutable"}]}'}, "would make browsers keep"),
+        ({"AllowMissing": "*.png"}, "must be a list of globs"),
+    ],
+)
+def test_properties_that_are_none(
+    site: Site, asset: Any, formation: Any, context: Any, values: dict[str, str], complaint: str
+) -> None:
+    handler(formation.event(ResourceProperties=site.properties("one", **asset(BUILD), **values)), context())
+    assert formation.answer["Status"] == "FAILED"
+    assert complaint in formation.answer["Reason"]
 
 
 def test_the_next_build_and_the_delete_of_the_former_keep_both(

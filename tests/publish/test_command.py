@@ -245,6 +245,53 @@ def test_the_bar_shows_files_and_bytes(storefront: Path, monkeypatch: pytest.Mon
     assert "147/147 bytes" in text
 
 
+@pytest.mark.cloud
+def test_missing_files_header_rules_and_warnings(
+    bucket: str, folder: Writer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    build = folder(
+        "dist",
+        {
+            "index.html": "<img src=a.png><img src=/shared/x.png><script src=m.js></script>",
+            "m.js": "",
+            "m.js.map": "{}",
+        },
+    )
+    code, said = refused(capsys, build, "--bucket", bucket, "--build-id", "one")
+    assert code == 2
+    assert "'a.png': 'a.png' in 'index.html'" in said
+    headers = tmp_path / "headers.json"
+    headers.write_text('{"rules": [{"glob": "m.js", "cache": "max-age=60"}]}')
+    options = ["--allow-missing", "*.png", "--headers", headers, "--build-id", "one"]
+    assert run(["publish", *map(str, [build, "--bucket", bucket, *options])]) == 0
+    assert "warning: '/shared/x.png' in 'index.html': the edge does not look" in capsys.readouterr().err
+    store = S3ObjectStore(bucket)
+    script = store.head("builds/one/m.js")
+    assert script is not None
+    assert script.headers.cache_control == "public, max-age=60"
+    assert store.head("builds/one/m.js.map") is None
+    options = ["--allow-missing", "*.png", "--source-maps", "--build-id", "two"]
+    assert run(["publish", *map(str, [build, "--bucket", bucket, *options])]) == 0
+    assert store.head("builds/two/m.js.map") is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("{", "cannot be read as JSON"),
+        ('{"rules": [{"glob": "**", "cache": "immutable"}]}', "would make browsers keep"),
+    ],
+)
+def test_header_rules_that_are_none(
+    text: str, complaint: str, storefront: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    headers = tmp_path / "headers.json"
+    headers.write_text(text)
+    code, said = refused(capsys, storefront, "--bucket", "anywhere", "--headers", headers)
+    assert code == 2
+    assert complaint in said
+
+
 def test_sizes_for_people() -> None:
     from bluegreen_cdn.cli.publish_progress import size_text
 

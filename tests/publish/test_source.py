@@ -1,4 +1,4 @@
-"""What may come in: folders and zip files, and every reason to refuse one."""
+"""What may come in: folders and zip files (tar files: test_tar_source), and every reason to refuse one."""
 
 import hashlib
 import os
@@ -65,7 +65,7 @@ def test_nothing_there_is_said_as_such(tmp_path: Path) -> None:
     (tmp_path / "sub").mkdir()
     assert "is empty" in refused(tmp_path)
     os.mkfifo(tmp_path / "pipe")
-    assert "neither a folder nor a zip file" in refused(tmp_path / "pipe")
+    assert "neither a folder nor an archive" in refused(tmp_path / "pipe")
 
 
 def test_a_file_that_is_no_zip(tmp_path: Path) -> None:

@@ -42,22 +42,9 @@ class S3ObjectStore:
 
     def put_if_absent(self, new: NewObject, body: BinaryIO) -> PutOutcome:
         """Write an object unless its key exists; S3 checks the SHA-256."""
-        encoding = {"ContentEncoding": new.headers.content_encoding} if new.headers.content_encoding else {}
         for attempt in range(1, CONFLICT_ATTEMPTS + 1):
             try:
-                with translate_errors("s3", "PutObject", f"{self.name}/{new.key}"):
-                    self._s3.put_object(
-                        Bucket=self.bucket,
-                        Key=new.key,
-                        Body=body,
-                        ContentLength=new.size,
-                        ContentType=new.headers.content_type,
-                        CacheControl=new.headers.cache_control,
-                        Metadata=dict(new.metadata),
-                        ChecksumSHA256=base64.b64encode(bytes.fromhex(new.sha256)).decode(),
-                        IfNoneMatch="*",
-                        **encoding,
-                    )
+                self._put(new, body, IfNoneMatch="*")
             except PreconditionFailed as error:
                 # 409: another write of the key is under way and may yet fail; 412: the key exists.
                 if error.code != "ConditionalRequestConflict":
@@ -65,16 +52,49 @@ class S3ObjectStore:
                 if attempt == CONFLICT_ATTEMPTS:
                     raise
                 body.seek(0)
-            except CloudError as error:
-                if error.code in _BODY_DIFFERS:
-                    raise FileChanged(
-                        f"the bytes for '{new.key}' are not those that were announced ({error.code}); nothing may "
-                        f"write to the build while it is published: build again, then publish again"
-                    ) from error
-                raise
             else:
                 return PutOutcome.CREATED
         raise AssertionError("unreachable")
+
+    def put_again(self, new: NewObject, body: BinaryIO) -> None:
+        """Write an object whether its key exists or not; S3 checks the SHA-256."""
+        for attempt in range(1, CONFLICT_ATTEMPTS + 1):
+            try:
+                self._put(new, body)
+            except PreconditionFailed:  # another write of the key is under way
+                if attempt == CONFLICT_ATTEMPTS:
+                    raise
+                body.seek(0)
+            else:
+                return
+
+    def _put(self, new: NewObject, body: BinaryIO, **condition: str) -> None:
+        optional = {
+            "ContentEncoding": new.headers.content_encoding,
+            "ContentDisposition": new.headers.content_disposition,
+            "ContentLanguage": new.headers.content_language,
+        }
+        try:
+            with translate_errors("s3", "PutObject", f"{self.name}/{new.key}"):
+                self._s3.put_object(
+                    Bucket=self.bucket,
+                    Key=new.key,
+                    Body=body,
+                    ContentLength=new.size,
+                    ContentType=new.headers.content_type,
+                    CacheControl=new.headers.cache_control,
+                    Metadata=dict(new.metadata),
+                    ChecksumSHA256=base64.b64encode(bytes.fromhex(new.sha256)).decode(),
+                    **{name: value for name, value in optional.items() if value},
+                    **condition,
+                )
+        except CloudError as error:
+            if error.code in _BODY_DIFFERS:
+                raise FileChanged(
+                    f"the bytes for '{new.key}' are not those that were announced ({error.code}); nothing may "
+                    f"write to the build while it is published: build again, then publish again"
+                ) from error
+            raise
 
     def head(self, key: str) -> StoredObject | None:
         """What lies at a key."""
@@ -92,8 +112,12 @@ class S3ObjectStore:
                 content_type=answer.get("ContentType", ""),
                 cache_control=answer.get("CacheControl", ""),
                 content_encoding=answer.get("ContentEncoding") or None,
+                content_disposition=answer.get("ContentDisposition") or None,
+                content_language=answer.get("ContentLanguage") or None,
             ),
             metadata=dict(answer.get("Metadata", {})),
+            version=answer.get("VersionId", ""),
+            modified=answer["LastModified"].timestamp() if "LastModified" in answer else 0.0,
         )
 
     def get(self, key: str) -> bytes:
@@ -108,6 +132,11 @@ class S3ObjectStore:
             body = self._s3.get_object(Bucket=self.bucket, Key=key)["Body"]
             for piece in body.iter_chunks(DOWNLOAD_PIECE_BYTES):
                 target.write(piece)
+
+    def lines(self, key: str) -> Iterator[bytes]:
+        """The lines of an object."""
+        with translate_errors("s3", "GetObject", f"{self.name}/{key}"):
+            yield from self._s3.get_object(Bucket=self.bucket, Key=key)["Body"].iter_lines(DOWNLOAD_PIECE_BYTES)
 
     def list_keys(self, prefix: str) -> Iterator[str]:
         """The keys under a prefix, sorted."""

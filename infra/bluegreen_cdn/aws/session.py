@@ -90,6 +90,22 @@ def client(service: str, region: str | None = None, *, connections: int = 10) ->
     return made
 
 
+def credentials() -> Any:
+    """The credentials that clients sign with, as they are now (`access_key`, `secret_key`, `token`).
+
+    Those that expire are renewed by the SDK some minutes before they do.
+
+    Raises:
+        AccessDenied: There are none.
+    """
+    with translate_errors("sts", "GetCredentials"):
+        with _lock:
+            found = _session(tuple(os.environ.get(name) for name in _IDENTITY_VARIABLES)).get_credentials()
+        if found is None:
+            raise NoCredentialsError
+        return found.get_frozen_credentials()
+
+
 @contextmanager
 def translate_errors(service: str, operation: str, thing: str = "") -> Iterator[None]:
     """Turn the SDK's errors into ours.

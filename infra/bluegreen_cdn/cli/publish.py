@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 import click
 
 from bluegreen_cdn.cli.console import print_json
-from bluegreen_cdn.defaults import DEFAULT_DOCUMENT_MODE, DOCUMENT_MODES, UPLOAD_WORKERS
+from bluegreen_cdn.defaults import BULK_UPLOAD_WORKERS, DEFAULT_DOCUMENT_MODE, DOCUMENT_MODES
 from bluegreen_cdn.errors import InvalidInput, InvalidRules
 
 if TYPE_CHECKING:
     from bluegreen_cdn.aws.object_store import S3ObjectStore
     from bluegreen_cdn.aws.site import DeployedSite
     from bluegreen_cdn.domain.classification import ClassificationRules
+    from bluegreen_cdn.domain.header_rules import HeaderRules
     from bluegreen_cdn.publish.execute import PublishResult
     from bluegreen_cdn.publish.plan import PublishPlan
     from bluegreen_cdn.publish.ports import BuildRegistry
@@ -25,7 +26,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 
 
 @click.command()
-@click.argument("build", type=click.Path(path_type=Path), metavar="DIR|ZIP")
+@click.argument("build", type=click.Path(path_type=Path), metavar="DIR|ZIP|TAR")
 @click.option("--site", help="Publish to this site; its bucket and KeyValueStore are looked up in us-east-1.")
 @click.option("--bucket", help="Publish to this bucket instead; no KeyValueStore is told.")
 @click.option("--region", help="The bucket's region, with --bucket.  [default: the environment's]")
@@ -39,7 +40,10 @@ _FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
     type=click.Choice(DOCUMENT_MODES),
     help=f"How documents are found.  [default: the site's, or {DEFAULT_DOCUMENT_MODE}]",
 )
-@click.option("--workers", type=click.IntRange(1, 128), default=UPLOAD_WORKERS, help="Threads that upload.")
+@click.option("--headers", "headers_file", type=_FILE, help="Header rules (JSON): caching, content types, more.")
+@click.option("--source-maps", is_flag=True, help="Publish source maps too; everybody can read them.")
+@click.option("--allow-missing", multiple=True, metavar="GLOB", help="Paths that documents lead to and others serve.")
+@click.option("--workers", type=click.IntRange(1, 128), default=BULK_UPLOAD_WORKERS, help="Threads that upload.")
 @click.option("--dry-run", is_flag=True, help="Print the plan and write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def publish(
@@ -53,11 +57,14 @@ def publish(
     unhashed: tuple[str, ...],
     entry: tuple[str, ...],
     mode: str | None,
+    headers_file: Path | None,
+    source_maps: bool,
+    allow_missing: tuple[str, ...],
     workers: int,
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Publish a build: the folder that your bundler wrote, or a zip of it.
+    """Publish a build: the folder that your bundler wrote, or a zip or tar(.gz) of it.
 
     Nothing is overwritten and nothing is deleted; a publish that was interrupted is completed by repeating it.
     Visitors see nothing of it until the build is released.
@@ -71,10 +78,14 @@ def publish(
         raise click.UsageError("pass either --site NAME or --bucket NAME")
     with open_source(build) as source:
         rules = _rules(rules_file, hashed, unhashed, entry)
+        headers = _headers(headers_file, source_maps)
         deployed = _deployed(site)
         rules, mode = _agreed(deployed, rules, mode)
         store, registry = _targets(deployed, bucket, region, workers)
-        plan = plan_for(source, store, build_id=build_id, rules=rules, mode=mode)
+        plan = plan_for(
+            source, store, build_id=build_id, rules=rules, mode=mode, headers=headers, allow_missing=allow_missing
+        )
+        _print_warnings(plan)
         if dry_run:
             _print_plan(plan, store.name, as_json)
             return
@@ -105,6 +116,18 @@ def _rules(
     )
 
 
+def _headers(file: Path | None, source_maps: bool) -> HeaderRules:
+    from bluegreen_cdn.domain.header_rules import HeaderRules
+
+    headers = HeaderRules()
+    if file:
+        try:
+            headers = HeaderRules.from_json(json.loads(file.read_text()))
+        except (OSError, ValueError) as error:
+            raise InvalidRules(f"headers file '{file}' cannot be read as JSON ({error})") from error
+    return replace(headers, source_maps=headers.source_maps or source_maps)
+
+
 def _deployed(site: str | None) -> DeployedSite | None:
     from bluegreen_cdn.aws.site import find_site
 
@@ -130,14 +153,14 @@ def _agreed(
 def _targets(
     deployed: DeployedSite | None, bucket: str | None, region: str | None, workers: int
 ) -> tuple[S3ObjectStore, BuildRegistry | None]:
-    from bluegreen_cdn.aws.object_store import S3ObjectStore
+    from bluegreen_cdn.aws.bulk_store import open_bucket
 
     if deployed is None:
-        return S3ObjectStore(str(bucket), region, connections=workers), None
+        return open_bucket(str(bucket), region, connections=workers), None
     from bluegreen_cdn.aws.key_value_store import CloudFrontKeyValueStore, KeyValueBuildRegistry
     from bluegreen_cdn.domain.regions import EDGE_REGION
 
-    store = S3ObjectStore(deployed.bucket, EDGE_REGION, connections=workers)
+    store = open_bucket(deployed.bucket, EDGE_REGION, connections=workers)
     return store, KeyValueBuildRegistry(CloudFrontKeyValueStore(deployed.key_value_store_arn))
 
 
@@ -157,6 +180,11 @@ def _print_plan(plan: PublishPlan, store: str, as_json: bool) -> None:
         f"build {plan.manifest.build_id} {state} in {store}: {len(plan.uploads)} files to upload "
         f"({size_text(plan.upload_bytes)}), {len(plan.reuses)} to reuse ({size_text(reused)})"
     )
+
+
+def _print_warnings(plan: PublishPlan) -> None:
+    for warning in plan.warnings:
+        click.echo(f"warning: {warning}", err=True)
 
 
 def _print_result(result: PublishResult, store: str, as_json: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 
 from aws_cdk import AssetHashType, CustomResource, Duration, SymlinkFollowMode
 from aws_cdk import aws_iam as iam
@@ -17,6 +18,9 @@ from bluegreen_cdn.constructs.build import Build
 from bluegreen_cdn.constructs.handler_function import HandlerFunction
 from bluegreen_cdn.constructs.names import check_site_name
 from bluegreen_cdn.domain.classification import ClassificationRules
+from bluegreen_cdn.domain.header_rules import HeaderRules
+from bluegreen_cdn.publish.closure import check_closure
+from bluegreen_cdn.publish.folder_source import FolderSource
 
 PUBLISH_TIMEOUT_MINUTES = 15
 PUBLISH_MEMORY_MEGABYTES = 1792
@@ -71,7 +75,7 @@ class PublishedBuild(Construct):
         )
         for statement in publish_statements(bucket, key_value_store_arn):
             publisher.function.add_to_role_policy(statement)
-        properties: dict[str, str] = {
+        properties: dict[str, str | list[str]] = {
             "Site": name,
             "BuildId": build.build_id,
             "Bucket": bucket.bucket_name,
@@ -80,6 +84,8 @@ class PublishedBuild(Construct):
             "Mode": mode,
         }
         if build.path is not None:
+            _check_files(build, build.path, rules, mode)
+            properties |= _how_to_publish(build)
             asset = self._asset(build)
             publisher.function.add_to_role_policy(
                 # Every build is another key. One right for them all: a right that changes with each build is often
@@ -107,6 +113,32 @@ class PublishedBuild(Construct):
             # The listing has made sure that no link leads out of the build.
             follow_symlinks=SymlinkFollowMode.ALWAYS,
         )
+
+
+def _check_files(build: Build, folder: Path, rules: ClassificationRules, mode: str) -> None:
+    """Refuse now what the publisher would refuse when half of the stack is deployed."""
+    published = [file for file in build.files if build.headers.publishes(file.path)]
+    for file in published:
+        build.headers.headers_for(file.path, rules.classify(file.path))
+    with FolderSource(folder) as source:
+        check_closure(
+            source,
+            published,
+            rules=rules,
+            mode=mode,
+            build_id=build.build_id,
+            allow_missing=build.allow_missing,
+        )
+
+
+def _how_to_publish(build: Build) -> dict[str, str | list[str]]:
+    """The properties that few builds need; those of all others stay what they were."""
+    properties: dict[str, str | list[str]] = {}
+    if build.headers != HeaderRules():
+        properties["Headers"] = json.dumps(build.headers.to_json(), sort_keys=True, separators=(",", ":"))
+    if build.allow_missing:
+        properties["AllowMissing"] = list(build.allow_missing)
+    return properties
 
 
 def publish_statements(bucket: s3.IBucket, key_value_store_arn: str) -> Sequence[iam.PolicyStatement]:

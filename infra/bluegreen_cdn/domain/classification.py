@@ -121,6 +121,23 @@ def glob_pattern(glob: str) -> str:
     return "".join(parts)
 
 
+def check_glob(glob: str, where: str) -> str:
+    """Return a glob unchanged if it can match a file.
+
+    Args:
+        glob: The glob.
+        where: What it stands in, for the message.
+
+    Raises:
+        InvalidRules: It can match none.
+    """
+    if not glob or glob.startswith("/"):
+        raise InvalidRules(f"glob {glob!r} in {where} can match no file: paths have no leading slash")
+    if re.search(r"[{}]", _BRACES.sub("", glob)):
+        raise InvalidRules(f"glob {glob!r} in {where}: braces are for alternatives, as in '{{main,chunk}}.js'")
+    return glob
+
+
 def _any_glob(globs: Iterable[str]) -> str:
     alternatives = "|".join(glob_pattern(glob) for glob in globs)
     return f"^(?:{alternatives})$" if alternatives else NOTHING
@@ -185,12 +202,7 @@ class ClassificationRules:
         headings: dict[str, str] = {}
         for name in ("hashed", "unhashed", "entries"):
             for glob in getattr(self, name):
-                if not glob or glob.startswith("/"):
-                    raise InvalidRules(f"glob {glob!r} in {name} can match no file: paths have no leading slash")
-                if re.search(r"[{}]", _BRACES.sub("", glob)):
-                    raise InvalidRules(
-                        f"glob {glob!r} in {name}: braces are for alternatives, as in '{{main,chunk}}.js'"
-                    )
+                check_glob(glob, name)
                 if name != headings.setdefault(glob, name):
                     raise InvalidRules(f"glob {glob!r} stands in {headings[glob]} and in {name}; keep one of them")
         patterns = self.patterns()

@@ -116,11 +116,15 @@ class ObjectHeaders:
         content_type: Content-Type.
         cache_control: Cache-Control.
         content_encoding: Content-Encoding of a precompressed variant. Default: none.
+        content_disposition: Content-Disposition. Default: none.
+        content_language: Content-Language. Default: none.
     """
 
     content_type: str
     cache_control: str
     content_encoding: str | None = None
+    content_disposition: str | None = None
+    content_language: str | None = None
 
 
 def content_type(path: str) -> str:

@@ -13,6 +13,7 @@ from typing import Any, Self
 from bluegreen_cdn.defaults import DOCUMENT_MODES
 from bluegreen_cdn.domain.builds import check_build_id
 from bluegreen_cdn.domain.classification import CacheClass, ClassificationRules
+from bluegreen_cdn.domain.headers import ObjectHeaders
 from bluegreen_cdn.errors import ForeignState, InvalidInput, UnsupportedFormat
 
 MANIFEST_FORMAT = 1
@@ -35,6 +36,8 @@ class ManifestFile:
         cache_class: Shared, entry or versioned.
         encodings: Precompressed variants that lie beside it (`br` at `<key>.br`, `gzip` at `<key>.gz`). Default: none.
         cache_control: The Cache-Control it is served with.
+        content_disposition: The Content-Disposition it is served with. Default: none.
+        content_language: The Content-Language it is served with. Default: none.
     """
 
     path: str
@@ -45,10 +48,22 @@ class ManifestFile:
     cache_class: CacheClass
     cache_control: str
     encodings: tuple[str, ...] = ()
+    content_disposition: str | None = None
+    content_language: str | None = None
+
+    @property
+    def headers(self) -> ObjectHeaders:
+        """What its object is stored with, and served with."""
+        return ObjectHeaders(
+            content_type=self.content_type,
+            cache_control=self.cache_control,
+            content_disposition=self.content_disposition,
+            content_language=self.content_language,
+        )
 
     def to_json(self) -> dict[str, Any]:
-        """The file as the manifest writes it."""
-        return {
+        """The file as the manifest writes it; the rare headers only where there are any."""
+        value: dict[str, Any] = {
             "path": self.path,
             "key": self.key,
             "size": self.size,
@@ -58,6 +73,11 @@ class ManifestFile:
             "cache_control": self.cache_control,
             "encodings": list(self.encodings),
         }
+        if self.content_disposition is not None:
+            value["content_disposition"] = self.content_disposition
+        if self.content_language is not None:
+            value["content_language"] = self.content_language
+        return value
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any], build_id: str) -> Self:
@@ -75,6 +95,8 @@ class ManifestFile:
             cache_class=CacheClass(value["cache_class"]),
             cache_control=_text(value["cache_control"]),
             encodings=tuple(_text(encoding) for encoding in _list(value["encodings"])),
+            content_disposition=_optional_text(value.get("content_disposition")),
+            content_language=_optional_text(value.get("content_language")),
         )
         if _SHA256.fullmatch(file.sha256) is None:
             raise ValueError(f"sha256 of {file.path!r} is {file.sha256!r}")
@@ -207,6 +229,10 @@ def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{value!r} is not a string")
     return value
+
+
+def _optional_text(value: object) -> str | None:
+    return None if value is None else _text(value)
 
 
 def _count(value: object) -> int:

@@ -1,7 +1,8 @@
 """Custom resource: publish the build that `cdk deploy` brought along as an asset, or check that it is published.
 
 Properties: `Site`, `BuildId`, `Bucket`, `KeyValueStoreArn`, `Rules` (JSON), `Mode`, and `SourceBucket` and
-`SourceKey` of a zip file. Without the last two the build must exist already.
+`SourceKey` of a zip file. Without the last two the build must exist already. Optional: `Headers` (header rules, JSON)
+and `AllowMissing` (globs of paths that the build's documents may lead to though it lacks them).
 """
 
 import json
@@ -13,6 +14,7 @@ from bluegreen_cdn.aws.key_value_store import CloudFrontKeyValueStore, KeyValueB
 from bluegreen_cdn.aws.object_store import S3ObjectStore
 from bluegreen_cdn.domain.builds import check_build_id
 from bluegreen_cdn.domain.classification import ClassificationRules
+from bluegreen_cdn.domain.header_rules import HeaderRules
 from bluegreen_cdn.domain.manifest import manifest_key
 from bluegreen_cdn.errors import InvalidBuild, InvalidInput, NotFound
 from bluegreen_cdn.handlers.custom_resource import ResourceAnswer, ResourceRequest, custom_resource
@@ -45,7 +47,16 @@ def _publish_asset(request: ResourceRequest, build_id: str, store: ObjectStore, 
     with tempfile.TemporaryFile() as archive:
         _fetch(S3ObjectStore(asset_bucket), asset_key, archive)
         with ZipSource(archive, name=f"asset s3://{asset_bucket}/{asset_key}") as source:
-            publish(source, store, build_id=build_id, rules=rules, mode=request.text("Mode"), registry=registry)
+            publish(
+                source,
+                store,
+                build_id=build_id,
+                rules=rules,
+                mode=request.text("Mode"),
+                headers=_headers(request.properties.get("Headers")),
+                allow_missing=_globs(request.properties.get("AllowMissing", [])),
+                registry=registry,
+            )
 
 
 def _fetch(assets: S3ObjectStore, key: str, target: IO[bytes]) -> None:
@@ -76,3 +87,18 @@ def _rules(text: str) -> ClassificationRules:
         return ClassificationRules.from_json(json.loads(text))
     except (ValueError, TypeError, KeyError) as error:
         raise InvalidInput(f"property Rules of the custom resource is not classification rules ({error})") from error
+
+
+def _headers(text: object) -> HeaderRules:
+    if text is None:
+        return HeaderRules()
+    try:
+        return HeaderRules.from_json(json.loads(str(text)))
+    except ValueError as error:
+        raise InvalidInput(f"property Headers of the custom resource is not JSON ({error})") from error
+
+
+def _globs(value: object) -> list[str]:
+    if not isinstance(value, list) or not all(isinstance(glob, str) for glob in value):
+        raise InvalidInput(f"property AllowMissing of the custom resource is {value!r}; it must be a list of globs")
+    return value

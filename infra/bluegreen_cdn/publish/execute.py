@@ -8,7 +8,7 @@ import hashlib
 import io
 import json
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 
 from bluegreen_cdn.defaults import DIGEST_METADATA, SMALL_FILE_BYTES, UPLOAD_WORKERS
@@ -16,7 +16,8 @@ from bluegreen_cdn.domain.classification import CacheClass
 from bluegreen_cdn.domain.headers import ObjectHeaders
 from bluegreen_cdn.domain.manifest import Manifest, claim_key, manifest_key
 from bluegreen_cdn.errors import BuildConflict, FileChanged, ForeignState, PublishError
-from bluegreen_cdn.publish.object_store import NewObject, ObjectStore, PutOutcome
+from bluegreen_cdn.publish.collect_heed import check_still_there
+from bluegreen_cdn.publish.object_store import NewObject, ObjectStore, PutOutcome, StoredObject
 from bluegreen_cdn.publish.parallel import for_each
 from bluegreen_cdn.publish.plan import PublishPlan, Upload, check_same_build, shared_file_conflict
 from bluegreen_cdn.publish.ports import BuildRegistry, NoProgress, Progress
@@ -81,10 +82,11 @@ def execute(
     progress = progress or NoProgress()
     progress.planned(plan)
     uploads = _Uploads(plan, source, store, progress)
-    if not plan.published:
+    if not plan.published or plan.uploads or manifest_key(plan.manifest.build_id) in plan.condemned:
         _claim_build_id(plan, store)
         for_each(uploads.store, plan.uploads, workers=workers)
-        _write_manifest(plan.manifest, store)
+        check_still_there(plan, store)
+        _write_manifest(plan, store)
     if registry is not None:
         registry.retain(plan.manifest.build_id)
     return PublishResult(
@@ -102,6 +104,7 @@ class _Uploads:
     """The uploads of one plan, and their count."""
 
     def __init__(self, plan: PublishPlan, source: Source, store: ObjectStore, progress: Progress) -> None:
+        self._plan = plan
         self._build_id = plan.manifest.build_id
         self._source = source
         self._store = store
@@ -115,12 +118,24 @@ class _Uploads:
         with self._body(upload) as body:
             outcome = self._store.put_if_absent(upload.object, body)
         if outcome is PutOutcome.EXISTS:
-            self._check_existing(upload)
+            there = self._check_existing(upload)
+            if upload.object.key in self._plan.condemned:
+                self._put_again(upload, there)
         else:
             with self._lock:
                 self.written += 1
                 self.written_bytes += upload.object.size
         self._progress.stored(upload, outcome)
+
+    def _put_again(self, upload: Upload, there: StoredObject) -> None:
+        """Write what is there again: retention deletes the version that it saw, and this one stays."""
+        # The manifest of a published build names the headers that are there.
+        new = replace(upload.object, headers=there.headers, metadata=there.metadata)
+        with self._body(upload) as body:
+            self._store.put_again(new if self._plan.published else upload.object, body)
+        with self._lock:
+            self.written += 1
+            self.written_bytes += upload.object.size
 
     def _body(self, upload: Upload) -> BinaryIO:
         stream = self._source.open(upload.source)
@@ -136,7 +151,7 @@ class _Uploads:
             )
         return io.BytesIO(data)
 
-    def _check_existing(self, upload: Upload) -> None:
+    def _check_existing(self, upload: Upload) -> StoredObject:
         there = self._store.head(upload.object.key)
         if there is None:
             raise PublishError(
@@ -149,7 +164,7 @@ class _Uploads:
                 f"bluegreen-cdn did not write it; use a bucket of its own, or remove the object"
             )
         if there.sha256 == upload.object.sha256:
-            return
+            return there
         if upload.cache_class is CacheClass.SHARED:
             raise shared_file_conflict(
                 upload.source.path, there=there.sha256, here=upload.object.sha256, where=self._store.name
@@ -168,18 +183,26 @@ def _claim_build_id(plan: PublishPlan, store: ObjectStore) -> None:
     build_id = plan.manifest.build_id
     body = json.dumps({"format": 1, "content": plan.content}).encode()
     claim = _internal_object(claim_key(build_id), body)
-    if store.put_if_absent(claim, io.BytesIO(body)) is PutOutcome.EXISTS and store.get(claim.key) != body:
+    if store.put_if_absent(claim, io.BytesIO(body)) is PutOutcome.CREATED:
+        return
+    if store.get(claim.key) != body:
         raise BuildConflict(
             f"build id {build_id!r} is taken in {store.name}: a publish of other content has begun under it (see "
             f"'{claim.key}'); publish this one under another build id, or repeat that publish to complete it"
         )
+    if claim.key in plan.condemned:
+        store.put_again(claim, io.BytesIO(body))
 
 
-def _write_manifest(manifest: Manifest, store: ObjectStore) -> None:
-    body = manifest.to_json_bytes()
-    key = manifest_key(manifest.build_id)
-    if store.put_if_absent(_internal_object(key, body), io.BytesIO(body)) is PutOutcome.EXISTS:
-        check_same_build(Manifest.from_json_bytes(store.get(key)), manifest)
+def _write_manifest(plan: PublishPlan, store: ObjectStore) -> None:
+    body = plan.manifest.to_json_bytes()
+    key = manifest_key(plan.manifest.build_id)
+    if store.put_if_absent(_internal_object(key, body), io.BytesIO(body)) is PutOutcome.CREATED:
+        return
+    there = store.get(key)
+    check_same_build(Manifest.from_json_bytes(there), plan.manifest)
+    if key in plan.condemned:
+        store.put_again(_internal_object(key, there), io.BytesIO(there))
 
 
 def _internal_object(key: str, body: bytes) -> NewObject:

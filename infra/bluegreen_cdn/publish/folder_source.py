@@ -9,7 +9,7 @@ from typing import BinaryIO, Self
 from bluegreen_cdn.defaults import HASH_WORKERS
 from bluegreen_cdn.errors import FileChanged, InvalidBuild
 from bluegreen_cdn.publish.parallel import for_each
-from bluegreen_cdn.publish.source import SourceFile, check_path, check_size, digest
+from bluegreen_cdn.publish.source import SourceFile, check_names, check_path, check_size, digest
 
 
 class FolderSource:
@@ -46,7 +46,7 @@ class FolderSource:
         for_each(read, list(self._paths()), workers=HASH_WORKERS)
         if not files:
             raise InvalidBuild(f"{self.name} is empty: build the app first, then pass its output folder")
-        return tuple(sorted(files, key=lambda file: file.path))
+        return check_names(sorted(files, key=lambda file: file.path), self.name)
 
     def open(self, file: SourceFile) -> BinaryIO:
         """The bytes of a file."""

@@ -62,15 +62,26 @@ class MemoryStore:
         data = body.read()
         with self._lock:
             number = self.faults.begin(f"put {new.key}")
-            if len(data) != new.size or hashlib.sha256(data).hexdigest() != new.sha256:
-                raise FileChanged(f"the bytes for '{new.key}' are not those that were announced")
+            _check(new, data)
             outcome = PutOutcome.EXISTS
             if new.key not in self.objects:
-                stored = StoredObject(key=new.key, size=new.size, headers=new.headers, metadata=dict(new.metadata))
-                self.objects[new.key] = (stored, data)
+                self._write(new, data)
                 outcome = PutOutcome.CREATED
             self.faults.end(number)
             return outcome
+
+    def put_again(self, new: NewObject, body: BinaryIO) -> None:
+        """Write an object whether its key exists or not."""
+        data = body.read()
+        with self._lock:
+            number = self.faults.begin(f"put again {new.key}")
+            _check(new, data)
+            self._write(new, data)
+            self.faults.end(number)
+
+    def _write(self, new: NewObject, data: bytes) -> None:
+        stored = StoredObject(key=new.key, size=new.size, headers=new.headers, metadata=dict(new.metadata))
+        self.objects[new.key] = (stored, data)
 
     def head(self, key: str) -> StoredObject | None:
         """What lies at a key."""
@@ -89,6 +100,10 @@ class MemoryStore:
             self.faults.end(number)
             return self.objects[key][1]
 
+    def lines(self, key: str) -> Iterator[bytes]:
+        """The lines of an object."""
+        yield from self.get(key).splitlines()
+
     def list_keys(self, prefix: str) -> Iterator[str]:
         """The keys under a prefix, sorted."""
         with self._lock:
@@ -96,6 +111,11 @@ class MemoryStore:
             keys = sorted(key for key in self.objects if key.startswith(prefix))
             self.faults.end(number)
         yield from keys
+
+
+def _check(new: NewObject, data: bytes) -> None:
+    if len(data) != new.size or hashlib.sha256(data).hexdigest() != new.sha256:
+        raise FileChanged(f"the bytes for '{new.key}' are not those that were announced")
 
 
 class MemoryRegistry:

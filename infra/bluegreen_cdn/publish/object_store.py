@@ -40,12 +40,23 @@ class NewObject:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StoredObject:
-    """An object as the store has it, without its bytes."""
+    """An object as the store has it, without its bytes.
+
+    Attributes:
+        key: Where.
+        size: Bytes it has.
+        headers: What it is served with.
+        metadata: User metadata.
+        version: The version's id. Default: not said.
+        modified: When it was written, in epoch seconds of the store's clock. Default: not said.
+    """
 
     key: str
     size: int
     headers: ObjectHeaders
     metadata: Mapping[str, str]
+    version: str = ""
+    modified: float = 0.0
 
     @property
     def sha256(self) -> str | None:
@@ -56,7 +67,8 @@ class StoredObject:
 class ObjectStore(Protocol):
     """A bucket. Every method may be called from several threads.
 
-    Nothing here overwrites or deletes: publishing cannot do what its port does not offer.
+    Nothing here deletes, and only `put_again` overwrites, what retention has condemned and with the same bytes:
+    publishing cannot do what its port does not offer.
     """
 
     @property
@@ -65,6 +77,20 @@ class ObjectStore(Protocol):
 
     def put_if_absent(self, new: NewObject, body: BinaryIO) -> PutOutcome:
         """Write an object unless its key exists; an object appears whole or not at all.
+
+        Args:
+            new: The object.
+            body: Its bytes, from the stream's very start; seekable, so that they can be sent again.
+
+        Raises:
+            FileChanged: The body is not what `new` says; nothing was written.
+            CloudError: The store refused.
+        """
+
+    def put_again(self, new: NewObject, body: BinaryIO) -> None:
+        """Write an object whether its key exists or not; what was there becomes an older version.
+
+        Only for a key that retention has condemned: it deletes the version it saw, and this one stays.
 
         Args:
             new: The object.
@@ -84,6 +110,14 @@ class ObjectStore(Protocol):
 
     def get(self, key: str) -> bytes:
         """The bytes of a small object.
+
+        Raises:
+            NotFound: Nothing lies at the key.
+            CloudError: The store refused.
+        """
+
+    def lines(self, key: str) -> Iterator[bytes]:
+        """The lines of an object, without their ends, read as they are asked for.
 
         Raises:
             NotFound: Nothing lies at the key.

@@ -1,15 +1,18 @@
 """What a publish will do, worked out before it does anything: pure, frozen, printable."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bluegreen_cdn.domain.builds import content_digest
 from bluegreen_cdn.domain.classification import CacheClass, ClassificationRules
-from bluegreen_cdn.domain.headers import ObjectHeaders, cache_control, content_type, object_metadata
+from bluegreen_cdn.domain.header_rules import HeaderRules
+from bluegreen_cdn.domain.headers import ObjectHeaders, object_metadata
 from bluegreen_cdn.domain.manifest import Manifest, ManifestFile, check_mode, object_key
 from bluegreen_cdn.errors import BuildConflict, InvalidBuild, SharedFileConflict
+from bluegreen_cdn.publish.collect_condemned import Condemned
 from bluegreen_cdn.publish.object_store import NewObject
+from bluegreen_cdn.publish.plan_renames import rename_warnings
 from bluegreen_cdn.publish.source import SourceFile
 
 
@@ -54,7 +57,9 @@ class PublishPlan:
         content: Digest over all paths and bytes; what a claim on the build id is made with.
         uploads: Files to be written, largest first, so that no thread is left with a long one at the end.
         reuses: Shared files that are there already.
-        published: The build exists with this very content, and nothing needs doing.
+        published: The build exists with this very content; what is to be uploaded all the same is condemned.
+        warnings: What its publisher should know, a line each. Default: none.
+        condemned: What retention is about to remove, and is put again. Default: nothing.
     """
 
     manifest: Manifest
@@ -62,6 +67,8 @@ class PublishPlan:
     uploads: tuple[Upload, ...]
     reuses: tuple[Reuse, ...]
     published: bool
+    warnings: tuple[str, ...] = ()
+    condemned: Condemned = field(default_factory=Condemned)
 
     @property
     def upload_bytes(self) -> int:
@@ -89,6 +96,7 @@ class PublishPlan:
                 for upload in self.uploads
             ],
             "reuses": [{"path": reuse.path, "key": reuse.key, "size": reuse.size} for reuse in self.reuses],
+            "warnings": list(self.warnings),
         }
 
 
@@ -98,6 +106,7 @@ def plan_publish(
     *,
     rules: ClassificationRules,
     mode: str,
+    headers: HeaderRules | None = None,
     retained: Iterable[Manifest] = (),
     source: str = "the build",
 ) -> PublishPlan:
@@ -108,19 +117,22 @@ def plan_publish(
         listing: Its files.
         rules: Decide the cache class, and so the key, of each file.
         mode: How documents are found: `spa`, `directory` or `html`.
+        headers: What the files are served with. Default: what follows from their names.
         retained: The manifests in the bucket. Default: none, as in an empty bucket.
         source: What the listing is of, for messages.
 
     Raises:
         InvalidBuild: No visitor could be served from it.
+        InvalidRules: A header rule would let browsers keep a document.
         BuildConflict: The build id exists with other content.
         SharedFileConflict: A retained build has other bytes under the same hashed name.
     """
     check_documents(listing, rules=rules, mode=mode, source=source)
-    manifest = _manifest(build_id, listing, rules, mode)
+    manifest = _manifest(build_id, listing, rules, mode, headers or HeaderRules())
     shared: dict[str, tuple[ManifestFile, str]] = {}
     published = False
-    for other in retained:
+    others = list(retained)
+    for other in others:
         if other.build_id == build_id:
             check_same_build(other, manifest)
             published = True
@@ -133,17 +145,24 @@ def plan_publish(
     sources = {file.path: file for file in listing}
     uploads: list[Upload] = []
     reuses: list[Reuse] = []
+    files: list[ManifestFile] = []
     for file in manifest.files:
         known, owner = shared.get(file.key, (None, ""))
+        files.append(file if known is None else _with_headers(file, known.headers))
         if known is None:
-            uploads.append(_upload(file, sources[file.path], build_id))
+            uploads.append(upload_of(file, sources[file.path], build_id))
         elif known.sha256 == file.sha256:
             reuses.append(Reuse(path=file.path, key=file.key, size=file.size, build_id=owner))
         else:
             raise shared_file_conflict(file.path, there=known.sha256, here=file.sha256, where=f"build {owner!r}")
     uploads.sort(key=lambda upload: (-upload.object.size, upload.object.key))
     return PublishPlan(
-        manifest=manifest, content=_content(listing), uploads=tuple(uploads), reuses=tuple(reuses), published=False
+        manifest=replace(manifest, files=tuple(files)),
+        content=_content(listing),
+        uploads=tuple(uploads),
+        reuses=tuple(reuses),
+        published=False,
+        warnings=rename_warnings(manifest, others),
     )
 
 
@@ -196,25 +215,42 @@ def shared_file_conflict(path: str, *, there: str, here: str, where: str) -> Sha
     )
 
 
-def _manifest(build_id: str, listing: Sequence[SourceFile], rules: ClassificationRules, mode: str) -> Manifest:
+def _manifest(
+    build_id: str, listing: Sequence[SourceFile], rules: ClassificationRules, mode: str, headers: HeaderRules
+) -> Manifest:
     files = []
     for file in listing:
         cache_class = rules.classify(file.path)
+        served = headers.headers_for(file.path, cache_class)
         files.append(
             ManifestFile(
                 path=file.path,
                 key=object_key(build_id, file.path, cache_class),
                 size=file.size,
                 sha256=file.sha256,
-                content_type=content_type(file.path),
+                content_type=served.content_type,
                 cache_class=cache_class,
-                cache_control=cache_control(cache_class),
+                cache_control=served.cache_control,
+                content_disposition=served.content_disposition,
+                content_language=served.content_language,
             )
         )
     return Manifest(build_id=build_id, mode=mode, rules=rules, files=tuple(files))
 
 
-def _upload(file: ManifestFile, source: SourceFile, build_id: str) -> Upload:
+def _with_headers(file: ManifestFile, headers: ObjectHeaders) -> ManifestFile:
+    """A shared file keeps the headers that it was first published with: the manifest says what is there."""
+    return replace(
+        file,
+        content_type=headers.content_type,
+        cache_control=headers.cache_control,
+        content_disposition=headers.content_disposition,
+        content_language=headers.content_language,
+    )
+
+
+def upload_of(file: ManifestFile, source: SourceFile, build_id: str) -> Upload:
+    """What writing a file of a manifest means."""
     return Upload(
         source=source,
         cache_class=file.cache_class,
@@ -222,7 +258,7 @@ def _upload(file: ManifestFile, source: SourceFile, build_id: str) -> Upload:
             key=file.key,
             size=file.size,
             sha256=file.sha256,
-            headers=ObjectHeaders(content_type=file.content_type, cache_control=file.cache_control),
+            headers=file.headers,
             metadata=object_metadata(file.cache_class, build_id, file.sha256),
         ),
     )

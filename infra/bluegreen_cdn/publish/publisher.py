@@ -1,8 +1,12 @@
 """Publish a build: the whole story, for the command line, the custom resource and whoever imports it."""
 
+from collections.abc import Iterable
+from dataclasses import replace
+
 from bluegreen_cdn.defaults import DEFAULT_DOCUMENT_MODE, UPLOAD_WORKERS
 from bluegreen_cdn.domain.builds import check_build_id, content_build_id
 from bluegreen_cdn.domain.classification import ClassificationRules
+from bluegreen_cdn.domain.header_rules import HeaderRules
 from bluegreen_cdn.domain.manifest import (
     MANIFEST_PREFIX,
     Manifest,
@@ -12,6 +16,9 @@ from bluegreen_cdn.domain.manifest import (
     manifest_key,
 )
 from bluegreen_cdn.errors import ForeignState, NotFound
+from bluegreen_cdn.publish.closure import check_closure, closure_warnings
+from bluegreen_cdn.publish.collect_condemned import Condemned
+from bluegreen_cdn.publish.collect_heed import heed
 from bluegreen_cdn.publish.execute import PublishResult, execute
 from bluegreen_cdn.publish.object_store import ObjectStore
 from bluegreen_cdn.publish.parallel import for_each
@@ -27,6 +34,8 @@ def publish(
     build_id: str | None = None,
     rules: ClassificationRules | None = None,
     mode: str = DEFAULT_DOCUMENT_MODE,
+    headers: HeaderRules | None = None,
+    allow_missing: Iterable[str] = (),
     registry: BuildRegistry | None = None,
     progress: Progress | None = None,
     workers: int = UPLOAD_WORKERS,
@@ -39,6 +48,8 @@ def publish(
         build_id: Its name. Default: a digest of its content.
         rules: Classification rules, the same as the edge's. Default: those of every known bundler.
         mode: How documents are found: `spa`, `directory` or `html`. Default: `spa`.
+        headers: What the files are served with, and whether source maps go along. Default: by name, and no.
+        allow_missing: Globs of paths that documents may lead to though the build lacks them. Default: none.
         registry: Told last that the build exists. Default: nobody is told.
         progress: Whoever watches. Default: nobody.
         workers: Threads that upload. Default: `UPLOAD_WORKERS`.
@@ -48,7 +59,9 @@ def publish(
         PublishError: See `execute`.
         CloudError: The cloud refused.
     """
-    plan = plan_for(source, store, build_id=build_id, rules=rules, mode=mode)
+    plan = plan_for(
+        source, store, build_id=build_id, rules=rules, mode=mode, headers=headers, allow_missing=allow_missing
+    )
     return execute(plan, source, store, registry=registry, progress=progress, workers=workers)
 
 
@@ -59,6 +72,8 @@ def plan_for(
     build_id: str | None = None,
     rules: ClassificationRules | None = None,
     mode: str = DEFAULT_DOCUMENT_MODE,
+    headers: HeaderRules | None = None,
+    allow_missing: Iterable[str] = (),
 ) -> PublishPlan:
     """Read the build and the bucket's manifests, and work out what publishing means; writes nothing.
 
@@ -68,19 +83,34 @@ def plan_for(
         build_id: Its name. Default: a digest of its content.
         rules: Classification rules, the same as the edge's. Default: those of every known bundler.
         mode: How documents are found: `spa`, `directory` or `html`. Default: `spa`.
+        headers: What the files are served with, and whether source maps go along. Default: by name, and no.
+        allow_missing: Globs of paths that documents may lead to though the build lacks them. Default: none.
     """
     check_mode(mode)
     if build_id is not None:
         check_build_id(build_id)
+    rules = rules or ClassificationRules.default()
+    headers = headers or HeaderRules()
     listing = source.listing()
-    return plan_publish(
-        build_id or content_build_id((file.path, file.sha256) for file in listing),
-        listing,
-        rules=rules or ClassificationRules.default(),
+    # Named by all of its files, so that one folder has one name whatever is left out of it.
+    build_id = build_id or content_build_id((file.path, file.sha256) for file in listing)
+    published = [file for file in listing if headers.publishes(file.path)]
+    # Before the manifests: one that is read after this and is condemned was condemned since, and outlasts any publish.
+    condemned = Condemned.load(store)
+    plan = plan_publish(
+        build_id,
+        published,
+        rules=rules,
         mode=mode,
+        headers=headers,
         retained=retained_manifests(store),
         source=source.name,
     )
+    plan = heed(plan, condemned, published)
+    if plan.published:
+        return plan
+    closure = check_closure(source, published, rules=rules, mode=mode, build_id=build_id, allow_missing=allow_missing)
+    return replace(plan, warnings=(*plan.warnings, *closure_warnings(closure)))
 
 
 def retained_manifests(store: ObjectStore) -> list[Manifest]:

@@ -1,14 +1,23 @@
 """Where a build comes from: the port, and what every source checks before anything is written anywhere."""
 
 import hashlib
+import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol, Self
 
-from bluegreen_cdn.defaults import FILE_MAXIMUM_BYTES, PATH_MAXIMUM_BYTES, RESERVED_TOP_FOLDERS
+from bluegreen_cdn.defaults import (
+    ARCHIVE_RATIO_MAXIMUM,
+    ARCHIVE_UNPACKED_FREE_BYTES,
+    FILE_MAXIMUM_BYTES,
+    PATH_MAXIMUM_BYTES,
+    RESERVED_TOP_FOLDERS,
+)
 from bluegreen_cdn.errors import InvalidBuild
 
-_READ_BYTES = 1024 * 1024
+READ_BYTES = 1024 * 1024
+_TAR_MAGIC, _TAR_MAGIC_OFFSET = b"ustar", 257
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,21 +64,33 @@ class Source(Protocol):
 
 
 def open_source(path: Path) -> Source:
-    """The source at a path: a folder, or a zip file.
+    """The source at a path: a folder, a zip file or a tar file (plain or gzipped), told apart by what is in it.
 
     Raises:
-        InvalidBuild: It is neither.
+        InvalidBuild: It is none of them.
     """
-    # Both import this module.
+    # All import this module.
     from bluegreen_cdn.publish.folder_source import FolderSource
+    from bluegreen_cdn.publish.tar_source import GZIP_MAGIC, TarSource
     from bluegreen_cdn.publish.zip_source import ZipSource
 
     if path.is_dir():
         return FolderSource(path)
     if path.is_file():
+        try:
+            with open(path, "rb") as stream:
+                head = stream.read(_TAR_MAGIC_OFFSET + len(_TAR_MAGIC))
+        except OSError as error:
+            raise InvalidBuild(
+                f"build {str(path)!r} cannot be read ({error.strerror}): mend its permissions"
+            ) from error
+        if head.startswith(GZIP_MAGIC) or head[_TAR_MAGIC_OFFSET:] == _TAR_MAGIC:
+            return TarSource(path)
         return ZipSource(path)
     if path.exists():
-        raise InvalidBuild(f"build {str(path)!r} is neither a folder nor a zip file: pass what your bundler wrote")
+        raise InvalidBuild(
+            f"build {str(path)!r} is neither a folder nor an archive (zip, tar, tar.gz): pass what your bundler wrote"
+        )
     raise InvalidBuild(f"build {str(path)!r} does not exist: build the app first, then pass its output folder")
 
 
@@ -103,10 +124,45 @@ def check_size(path: str, size: int, source: str) -> int:
     return size
 
 
+def check_names(files: Iterable[SourceFile], source: str) -> tuple[SourceFile, ...]:
+    """Return the files unchanged if no two of their paths are the same to some file system.
+
+    Such a build cannot be unpacked everywhere, and which of the two a link meant is anybody's guess.
+
+    Raises:
+        InvalidBuild: Two paths differ in case, or in how an accent is written, only.
+    """
+    checked = tuple(files)
+    seen: dict[str, str] = {}
+    for file in checked:
+        # Nearly every path is ASCII, for which this is all.
+        path = file.path if file.path.isascii() else unicodedata.normalize("NFC", file.path)
+        other = seen.setdefault(path.casefold(), file.path)
+        if other != file.path:
+            raise InvalidBuild(
+                f"{source}: files {other!r} and {file.path!r} have names that differ in case or accents only, which "
+                f"many file systems take for the same: rename one of them"
+            )
+    return checked
+
+
+def check_unpacked_size(unpacked: int, packed: int, source: str) -> None:
+    """Check that an archive does not unpack into more than a build plausibly does.
+
+    Raises:
+        InvalidBuild: It is a zip bomb, or as good as one.
+    """
+    if unpacked > max(ARCHIVE_UNPACKED_FREE_BYTES, packed * ARCHIVE_RATIO_MAXIMUM):
+        raise InvalidBuild(
+            f"{source} has {packed} bytes and unpacks into more than {ARCHIVE_RATIO_MAXIMUM} times as many, as zip "
+            f"bombs do: publish the folder it was packed from"
+        )
+
+
 def digest(stream: BinaryIO) -> tuple[int, str]:
     """Size and SHA-256 (hex) of a stream from its present position on, in constant memory."""
     size, sha256 = 0, hashlib.sha256()
-    while chunk := stream.read(_READ_BYTES):
+    while chunk := stream.read(READ_BYTES):
         size += len(chunk)
         sha256.update(chunk)
     return size, sha256.hexdigest()

@@ -1,5 +1,6 @@
 """A build in a zip file."""
 
+import os
 import stat
 import zipfile
 import zlib
@@ -7,7 +8,7 @@ from pathlib import Path
 from typing import IO, BinaryIO, Self, cast
 
 from bluegreen_cdn.errors import FileChanged, InvalidBuild
-from bluegreen_cdn.publish.source import SourceFile, check_path, check_size, digest
+from bluegreen_cdn.publish.source import SourceFile, check_names, check_path, check_size, check_unpacked_size, digest
 
 _DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError)
 _ENCRYPTED = 0x1
@@ -25,6 +26,7 @@ class ZipSource:
         self._name = name or f"build archive '{archive}'"
         try:
             self._zip = zipfile.ZipFile(archive)
+            self._packed_bytes = self._zip.fp.seek(0, os.SEEK_END) if self._zip.fp else 0
         except _DAMAGED as error:
             raise InvalidBuild(f"{self._name} is not a zip file that can be read ({error})") from error
         self._members: dict[str, zipfile.ZipInfo] = {}
@@ -46,8 +48,10 @@ class ZipSource:
             members[member.filename] = member
         if not members:
             raise InvalidBuild(f"{self._name} is empty: build the app first, then pack its output folder")
+        # Not by the sizes that the members claim to be packed in: those of a bomb lie, or share the same bytes.
+        check_unpacked_size(sum(member.file_size for member in members.values()), self._packed_bytes, self._name)
         self._members = members
-        return tuple(self._read(members[path]) for path in sorted(members))
+        return check_names((self._read(members[path]) for path in sorted(members)), self._name)
 
     def open(self, file: SourceFile) -> BinaryIO:
         """The bytes of a file."""

@@ -1,38 +1,19 @@
 """What a document, a style sheet or a script asks a browser to load.
 
-Scanning is by text, as a visitor without a script engine has to do it: HTML by its tags, CSS by `url()` and `@import`,
-JavaScript by its static imports and by string literals that name a file. A literal that names nothing is possible, so
-the caller keeps only what the build of the page really contains.
+The publisher's own scanners find what a text names for certain. A visitor without a script engine also has to guess:
+it takes string literals in scripts that look like a file for one, and the caller keeps only what the build of the page
+really contains.
 """
 
 import re
 from dataclasses import dataclass
-from html.parser import HTMLParser
-from urllib.parse import unquote, urljoin, urlsplit
 
-_HERE = "http://site.invalid"
+from bluegreen_cdn.domain import references_css, references_html, references_script
+from bluegreen_cdn.domain.references import ReferenceKind, Scan, resolve
 
-_ATTRIBUTES = {
-    "script": ("src",),
-    "img": ("src",),
-    "source": ("src",),
-    "video": ("src", "poster"),
-    "audio": ("src",),
-    "track": ("src",),
-    "embed": ("src",),
-    "input": ("src",),
-    "object": ("data",),
-    "image": ("href", "xlink:href"),
-    "use": ("href", "xlink:href"),
-}
-_LINK_RELATIONS = {"stylesheet", "modulepreload", "preload", "icon", "manifest", "apple-touch-icon", "mask-icon"}
+__all__ = ["References", "resolve", "resolve_literal", "scan_css", "scan_html", "scan_script"]
 
-_CSS_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
-_CSS_URL = re.compile(r"""url\(\s*(?:"([^"\n]*)"|'([^'\n]*)'|([^"'()\s]+))\s*\)""", re.IGNORECASE)
-_CSS_IMPORT = re.compile(r"""@import\s+(?:"([^"\n]*)"|'([^'\n]*)')""", re.IGNORECASE)
-
-_STATIC_IMPORT = re.compile(r"""\b(?:import|export)\b(?:[\w\s{},*$]*\bfrom)?\s*["']([^"'\n]+)["']""")
-_DYNAMIC_IMPORT = re.compile(r"""\bimport\(\s*(?:/\*.*?\*/\s*)?["'`]([^"'`\n$]+)["'`]\s*\)""")
+_EAGER = (ReferenceKind.LOAD, ReferenceKind.MANIFEST)
 _LITERAL = re.compile(
     r"""["'`]((?:\.{0,2}/)?[\w@.~+-]+(?:/[\w@.~+-]+)*\.(?:m?js|css|json|svg|png|jpe?g|gif|webp|avif|ico|woff2?|wasm|mp4|webm))["'`]"""
 )
@@ -47,83 +28,19 @@ class References:
     base: str = ""
 
 
-class _Document(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.eager: list[str] = []
-        self.lazy: list[str] = []
-        self.base = ""
-        self._inside = ""
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        values = {name: value for name, value in attrs if value}
-        self._inside = tag if tag in ("script", "style") else ""
-        if tag == "base" and not self.base:
-            self.base = values.get("href", "")
-        elif tag == "link":
-            relations = set(values.get("rel", "").lower().split())
-            if relations & _LINK_RELATIONS and "href" in values:
-                self.eager.append(values["href"])
-        else:
-            self.eager.extend(values[name] for name in _ATTRIBUTES.get(tag, ()) if name in values)
-        if tag in ("img", "source") and "srcset" in values:
-            self.eager.extend(part.split()[0] for part in values["srcset"].split(",") if part.strip())
-        if "style" in values:
-            self.eager.extend(scan_css(values["style"]).eager)
-
-    def handle_endtag(self, tag: str) -> None:
-        self._inside = ""
-
-    def handle_data(self, data: str) -> None:
-        if self._inside == "style":
-            self.eager.extend(scan_css(data).eager)
-        elif self._inside == "script":
-            found = scan_script(data)
-            self.eager.extend(found.eager)
-            self.lazy.extend(found.lazy)
-
-
 def scan_html(text: str) -> References:
-    """Find what a document refers to, inline styles and scripts included."""
-    document = _Document()
-    document.feed(text)
-    document.close()
-    return _references(document.eager, document.lazy, document.base)
+    """Find what a document refers to, inline styles and scripts included; where its links lead to is not followed."""
+    return _references(references_html.scan_html(text))
 
 
 def scan_css(text: str) -> References:
     """Find the files that a style sheet names."""
-    text = _CSS_COMMENT.sub("", text)
-    found = [
-        match for pattern in (_CSS_IMPORT, _CSS_URL) for groups in pattern.findall(text) for match in groups if match
-    ]
-    return _references(found, ())
+    return _references(references_css.scan_css(text))
 
 
 def scan_script(text: str) -> References:
     """Find a script's static imports (eager), and its dynamic imports and file names in literals (lazy)."""
-    eager = _STATIC_IMPORT.findall(text)
-    lazy = _DYNAMIC_IMPORT.findall(text) + _LITERAL.findall(text)
-    return _references(eager, [name for name in lazy if name not in eager])
-
-
-def resolve(reference: str, *, base: str) -> str | None:
-    """Turn a reference into a path of this site without its leading slash; None when it points elsewhere.
-
-    Args:
-        reference: As written, such as `./chunk-a1b2c3d4.js` or `/favicon.svg`.
-        base: The path of the file it stands in, such as `/assets/index.js`.
-    """
-    reference = reference.strip()
-    if not reference or reference.startswith(("#", "data:", "blob:", "about:", "javascript:", "mailto:")):
-        return None
-    try:
-        target = urlsplit(urljoin(_HERE + base, reference))
-    except ValueError:
-        return None
-    if f"{target.scheme}://{target.netloc}" != _HERE:
-        return None
-    return unquote(target.path).removeprefix("/") or None
+    return _references(references_script.scan_script(text), _LITERAL.findall(text))
 
 
 def resolve_literal(reference: str, *, base: str, known: frozenset[str] | set[str]) -> str | None:
@@ -139,5 +56,11 @@ def resolve_literal(reference: str, *, base: str, known: frozenset[str] | set[st
     return None
 
 
-def _references(eager: list[str] | tuple[str, ...], lazy: list[str] | tuple[str, ...], base: str = "") -> References:
-    return References(eager=tuple(dict.fromkeys(eager)), lazy=tuple(dict.fromkeys(lazy)), base=base)
+def _references(scan: Scan, literals: tuple[str, ...] | list[str] = ()) -> References:
+    eager = dict.fromkeys(one.target for one in scan.references if one.kind in _EAGER)
+    lazy = [one.target for one in scan.references if one.kind is ReferenceKind.LAZY]
+    return References(
+        eager=tuple(eager),
+        lazy=tuple(dict.fromkeys(name for name in (*lazy, *literals) if name not in eager)),
+        base=scan.base,
+    )

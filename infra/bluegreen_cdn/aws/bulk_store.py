@@ -1,0 +1,165 @@
+"""A bucket in S3 that many small files are written to quickly.
+
+boto3 is bound by its own CPU at some 600 objects a second, so the small files of a build go through obstore (Rust's
+`object_store`): signed, with If-None-Match, with a SHA-256 that S3 verifies, retried when S3 asks to slow down. All
+else, and whatever obstore cannot settle, goes through boto3, so behaviour and messages are the same with either.
+"""
+
+import hashlib
+import os
+import threading
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, BinaryIO
+from urllib.parse import urlsplit
+
+from bluegreen_cdn.aws.object_store import S3ObjectStore
+from bluegreen_cdn.aws.session import client, credentials
+from bluegreen_cdn.defaults import (
+    AWS_CONNECT_TIMEOUT_SECONDS,
+    AWS_READ_TIMEOUT_SECONDS,
+    AWS_RETRY_ATTEMPTS,
+    BULK_CREDENTIALS_SECONDS,
+    BULK_FAILURES_UNTIL_OFF,
+    SMALL_FILE_BYTES,
+    UPLOAD_WORKERS,
+)
+from bluegreen_cdn.errors import FileChanged
+from bluegreen_cdn.publish.object_store import NewObject, PutOutcome
+
+try:
+    import obstore
+    from obstore.exceptions import AlreadyExistsError, BaseError
+    from obstore.store import S3Store
+except ImportError:  # the handlers' bundle leaves it out
+    obstore = None  # type: ignore[assignment]
+
+if TYPE_CHECKING:
+    from obstore import Attributes
+    from obstore.store import S3Credential
+
+
+def open_bucket(bucket: str, region: str | None = None, *, connections: int = UPLOAD_WORKERS) -> S3ObjectStore:
+    """A bucket to publish to: the quick one where obstore is installed, else boto3's.
+
+    Args:
+        bucket: Its name.
+        region: Its region. Default: what the environment and the profile say.
+        connections: Threads that use it at once. Default: `UPLOAD_WORKERS`.
+    """
+    if obstore is not None:
+        s3 = client("s3", region, connections=connections)
+        if not _needs_bundle(s3.meta.endpoint_url):
+            return BulkObjectStore(bucket, region, connections=connections, s3=s3)
+    return S3ObjectStore(bucket, region, connections=connections)
+
+
+class BulkObjectStore(S3ObjectStore):
+    """A bucket in S3 whose small objects are written through obstore.
+
+    Args:
+        bucket: Its name.
+        region: Its region. Default: what the environment and the profile say.
+        connections: Threads that use it at once. Default: `UPLOAD_WORKERS`.
+        s3: A client to use instead of a new one. Default: a new one.
+
+    Attributes:
+        unsettled: Objects that boto3 had to write because obstore could not.
+    """
+
+    def __init__(
+        self, bucket: str, region: str | None = None, *, connections: int = UPLOAD_WORKERS, s3: Any | None = None
+    ) -> None:
+        super().__init__(bucket, region, connections=connections, s3=s3)
+        self._lock = threading.Lock()
+        self.unsettled = 0
+        self._bulk = S3Store(
+            bucket,
+            **_where(bucket, self._s3.meta.endpoint_url, self._s3.meta.region_name),
+            checksum_algorithm="SHA256",
+            client_options={
+                "allow_http": True,
+                "connect_timeout": f"{AWS_CONNECT_TIMEOUT_SECONDS}s",
+                "timeout": f"{AWS_READ_TIMEOUT_SECONDS}s",
+                "user_agent": "bluegreen-cdn",
+            },
+            retry_config={
+                "max_retries": AWS_RETRY_ATTEMPTS - 1,
+                "retry_timeout": timedelta(seconds=AWS_READ_TIMEOUT_SECONDS),
+            },
+            credential_provider=_SessionCredentials(),
+        )
+
+    def put_if_absent(self, new: NewObject, body: BinaryIO) -> PutOutcome:
+        """Write an object unless its key exists; S3 checks the SHA-256."""
+        if new.size > SMALL_FILE_BYTES or self.unsettled >= BULK_FAILURES_UNTIL_OFF:
+            return super().put_if_absent(new, body)
+        data = body.read()
+        # obstore sends the digest of what it is given, so that this is the one announced is checked here.
+        if len(data) != new.size or hashlib.sha256(data).hexdigest() != new.sha256:
+            raise FileChanged(
+                f"the bytes for '{new.key}' are not those that were announced; nothing may write to the build while "
+                f"it is published: build again, then publish again"
+            )
+        try:
+            obstore.put(self._bulk, new.key, data, mode="create", use_multipart=False, attributes=_attributes(new))
+        except AlreadyExistsError as error:
+            if _says_exists(str(error)):
+                return PutOutcome.EXISTS
+        except BaseError:
+            pass
+        else:
+            return PutOutcome.CREATED
+        # Another write of the key under way, a refusal, a lost answer: boto3 waits, tries again, or says it properly.
+        body.seek(0)
+        outcome = super().put_if_absent(new, body)
+        with self._lock:
+            self.unsettled += 1
+        return outcome
+
+
+@dataclass(frozen=True)
+class _SessionCredentials:
+    """Hands obstore what boto3's session has, which renews what expires well before it does."""
+
+    def __call__(self) -> "S3Credential":
+        found = credentials()
+        return {
+            "access_key_id": found.access_key,
+            "secret_access_key": found.secret_key,
+            "token": found.token,
+            "expires_at": datetime.now(UTC) + timedelta(seconds=BULK_CREDENTIALS_SECONDS),
+        }
+
+
+def _where(bucket: str, endpoint: str, region: str) -> dict[str, Any]:
+    """Where the bucket is asked for: AWS's own host names, or the endpoint that boto3 found configured."""
+    if urlsplit(endpoint).hostname in {"s3.amazonaws.com", f"s3.{region}.amazonaws.com"}:
+        # A dot in the name would not match the certificate of `*.s3.<region>.amazonaws.com`.
+        return {"region": region, "virtual_hosted_style_request": "." not in bucket}
+    return {"region": region, "endpoint": endpoint, "virtual_hosted_style_request": False}
+
+
+def _needs_bundle(endpoint: str) -> bool:
+    """Whether the endpoint's certificate is to be judged by a bundle that is the SDK's alone, not the machine's."""
+    bundle = os.environ.get("AWS_CA_BUNDLE") or os.environ.get("REQUESTS_CA_BUNDLE")
+    return urlsplit(endpoint).scheme == "https" and bool(bundle) and bundle != os.environ.get("SSL_CERT_FILE")
+
+
+def _attributes(new: NewObject) -> "Attributes":
+    optional = {
+        "Content-Encoding": new.headers.content_encoding,
+        "Content-Disposition": new.headers.content_disposition,
+        "Content-Language": new.headers.content_language,
+    }
+    return {
+        "Content-Type": new.headers.content_type,
+        "Cache-Control": new.headers.cache_control,
+        **{name: value for name, value in optional.items() if value},
+        **new.metadata,
+    }
+
+
+def _says_exists(message: str) -> bool:
+    """Whether the key exists (412), rather than being written by somebody else just now (409)."""
+    return "412 Precondition Failed" in message and "409 Conflict" not in message

@@ -1,0 +1,61 @@
+"""Manifests read file by file: for whoever walks a build of a million files in little memory.
+
+`Manifest.to_json_bytes` writes the head on the first line and each file, sorted by path, on a line of its own.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+
+from bluegreen_cdn.domain.manifest import Manifest, ManifestFile
+from bluegreen_cdn.errors import ForeignState
+
+_OPENS = b'"files":['
+_CLOSES = b"]}"
+
+
+def manifest_files(lines: Iterable[bytes], build_id: str) -> Iterator[ManifestFile]:
+    """The files of a build's manifest.
+
+    Args:
+        lines: The manifest's lines, with or without their ends.
+        build_id: Whose manifest it must be.
+
+    Raises:
+        UnsupportedFormat: A newer version of this package wrote it.
+        ForeignState: It is not a manifest, or another build's, or its end is missing.
+    """
+    remaining = iter(lines)
+    first = next(remaining, b"").rstrip(b"\r\n")
+    if not first.endswith(_OPENS):
+        # Laid out otherwise, as by whoever has reformatted it: then it is read whole.
+        yield from _of(Manifest.from_json_bytes(b"\n".join([first, *remaining])), build_id).files
+        return
+    _of(Manifest.from_json_bytes(first + _CLOSES), build_id)
+    before = ""
+    for line in remaining:
+        text = line.strip()
+        if text == _CLOSES:
+            return
+        if not text:
+            continue
+        file = _file(text.removesuffix(b","), build_id)
+        if file.path <= before:
+            raise ForeignState(f"the manifest of build {build_id!r} is not sorted at {file.path!r}: it is not ours")
+        before = file.path
+        yield file
+    raise ForeignState(f"the manifest of build {build_id!r} has no end: somebody cut it off")
+
+
+def _of(manifest: Manifest, build_id: str) -> Manifest:
+    if manifest.build_id != build_id:
+        raise ForeignState(f"the manifest of build {build_id!r} is that of {manifest.build_id!r}: somebody copied it")
+    return manifest
+
+
+def _file(text: bytes, build_id: str) -> ManifestFile:
+    try:
+        return ManifestFile.from_json(json.loads(text), build_id)
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise ForeignState(
+            f"a line of the manifest of build {build_id!r} names no file of it ({type(error).__name__}: {error})"
+        ) from error

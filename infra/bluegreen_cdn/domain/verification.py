@@ -1,0 +1,128 @@
+"""What a build's objects must be like, and how one that was found differs: pure."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from bluegreen_cdn.defaults import BUILD_METADATA, DIGEST_METADATA
+from bluegreen_cdn.domain.headers import ObjectHeaders, object_metadata
+from bluegreen_cdn.domain.manifest import ManifestFile
+
+_SUFFIXES = {"br": ".br", "gzip": ".gz", "zstd": ".zst"}
+
+
+class Fault(StrEnum):
+    """What is wrong with an object."""
+
+    MISSING = "missing"
+    SIZE = "size"
+    DIGEST = "digest"
+    HEADERS = "headers"
+    CONDEMNED = "condemned"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ExpectedObject:
+    """An object that a build needs.
+
+    Attributes:
+        key: Where it lies, in every region.
+        size: Bytes it has; None if the manifest does not say, as of a precompressed variant.
+        sha256: Digest of those bytes; None if the manifest does not say.
+        headers: What it is served with.
+        metadata: Metadata that the edge reads.
+    """
+
+    key: str
+    size: int | None
+    sha256: str | None
+    headers: ObjectHeaders
+    metadata: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """Something wrong with an object in a region.
+
+    Attributes:
+        region: The region.
+        key: The object.
+        fault: What is wrong.
+        detail: What was found, and what should be.
+        mended: Whether a repair has put it right. Default: no.
+    """
+
+    region: str
+    key: str
+    fault: Fault
+    detail: str
+    mended: bool = False
+
+    def __str__(self) -> str:
+        """The finding without its region, for a message."""
+        return f"{self.key}: {self.detail}"
+
+    def to_json(self) -> dict[str, Any]:
+        """The finding for other programs."""
+        return {
+            "region": self.region,
+            "key": self.key,
+            "fault": self.fault.value,
+            "detail": self.detail,
+            "mended": self.mended,
+        }
+
+
+def variant_keys(file: ManifestFile) -> Iterator[str]:
+    """The keys of a file's precompressed variants."""
+    for encoding in file.encodings:
+        yield variant_key(file.key, encoding)
+
+
+def variant_key(key: str, encoding: str) -> str:
+    """The key of one variant: `br` beside the file with `.br`, `gzip` with `.gz`."""
+    return key + _SUFFIXES.get(encoding, f".{encoding}")
+
+
+def expected_objects(file: ManifestFile, build_id: str) -> Iterator[ExpectedObject]:
+    """The objects that a file of a build needs: itself, and its precompressed variants."""
+    metadata = object_metadata(file.cache_class, build_id, file.sha256)
+    yield ExpectedObject(
+        key=file.key,
+        size=file.size,
+        sha256=file.sha256,
+        headers=ObjectHeaders(content_type=file.content_type, cache_control=file.cache_control),
+        metadata=metadata,
+    )
+    for encoding in file.encodings:
+        yield ExpectedObject(
+            key=variant_key(file.key, encoding),
+            size=None,
+            sha256=None,
+            headers=ObjectHeaders(
+                content_type=file.content_type, cache_control=file.cache_control, content_encoding=encoding
+            ),
+            metadata={key: value for key, value in metadata.items() if key == BUILD_METADATA},
+        )
+
+
+def difference(
+    expected: ExpectedObject, *, size: int, headers: ObjectHeaders, metadata: Mapping[str, str]
+) -> tuple[Fault, str] | None:
+    """How an object that was found differs from what it must be; None if it does not."""
+    if expected.size is not None and size != expected.size:
+        return Fault.SIZE, f"{size} bytes instead of {expected.size}"
+    digest = metadata.get(DIGEST_METADATA)
+    if digest is None or (expected.sha256 is not None and digest != expected.sha256):
+        return Fault.DIGEST, f"another digest ({digest or 'none'} instead of {expected.sha256 or 'one'})"
+    pairs = (
+        ("Content-Type", headers.content_type, expected.headers.content_type),
+        ("Cache-Control", headers.cache_control, expected.headers.cache_control),
+        ("Content-Encoding", headers.content_encoding or None, expected.headers.content_encoding),
+        ("x-amz-meta-build-id", metadata.get(BUILD_METADATA), expected.metadata.get(BUILD_METADATA)),
+    )
+    for name, found, wanted in pairs:
+        if found != wanted:
+            return Fault.HEADERS, f"{name} is {found!r} instead of {wanted!r}"
+    return None

@@ -1,0 +1,53 @@
+"""What a publisher does about what retention has condemned: it puts that again, so that another version stays."""
+
+import time
+from collections.abc import Iterable
+from dataclasses import replace
+
+from bluegreen_cdn.defaults import PUBLISH_MAXIMUM_HOURS
+from bluegreen_cdn.domain.manifest import manifest_key
+from bluegreen_cdn.errors import PublishError
+from bluegreen_cdn.publish.collect_condemned import Condemned
+from bluegreen_cdn.publish.object_store import ObjectStore
+from bluegreen_cdn.publish.plan import PublishPlan, upload_of
+from bluegreen_cdn.publish.source import SourceFile
+
+
+def heed(plan: PublishPlan, condemned: Condemned, listing: Iterable[SourceFile]) -> PublishPlan:
+    """The plan with every condemned file among its uploads, though a manifest names it already.
+
+    Args:
+        plan: What publishing means without retention.
+        condemned: What is condemned, read before the manifests were.
+        listing: The build's files.
+    """
+    planned = {upload.object.key for upload in plan.uploads}
+    again = {file.path: file for file in plan.manifest.files if file.key in condemned and file.key not in planned}
+    uploads = [upload_of(again[file.path], file, plan.manifest.build_id) for file in listing if file.path in again]
+    return replace(
+        plan,
+        uploads=tuple(sorted([*plan.uploads, *uploads], key=lambda upload: (-upload.object.size, upload.object.key))),
+        reuses=tuple(reuse for reuse in plan.reuses if reuse.key not in condemned),
+        condemned=condemned,
+    )
+
+
+def check_still_there(plan: PublishPlan, store: ObjectStore) -> None:
+    """See that everything found in place will stay, before the manifest says that it is there.
+
+    Raises:
+        PublishError: Retention has condemned some of it since, or the publish has taken too long to know.
+    """
+    if plan.condemned.age_seconds(time.time(), time.monotonic()) > PUBLISH_MAXIMUM_HOURS * 3600:
+        raise PublishError(
+            f"publishing build {plan.manifest.build_id!r} has taken more than {PUBLISH_MAXIMUM_HOURS} hours, so that "
+            f"retention may have removed what was found in place: publish again, what was written is found again"
+        )
+    known = {sweep.id for sweep, _ in plan.condemned.sweeps}
+    since = Condemned.load(store, known=known)
+    keys = (manifest_key(plan.manifest.build_id), *(file.key for file in plan.manifest.files))
+    if since.sweeps and any(key in since for key in keys):
+        raise PublishError(
+            f"retention has condemned files of build {plan.manifest.build_id!r} while it was published: publish again, "
+            f"which puts them again"
+        )
