@@ -92,7 +92,7 @@ class Site:
     def stop_once_shifting(self) -> None:
         """Stop the deployment, with rollback, as soon as it has shifted anything."""
         codedeploy = self.client("codedeploy")
-        end = time.monotonic() + 120
+        end = time.monotonic() + 400
         while time.monotonic() < end:
             if self.live()[1]:
                 (application,) = codedeploy.list_applications()["applications"]
