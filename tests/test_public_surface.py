@@ -33,6 +33,8 @@ CONSTRUCTS = {
     "ReleaseAlias",
     "ReleaseHooks",
     "ReplicatedBuckets",
+    "Retention",
+    "RetentionCollector",
     "RoutingSeed",
     "SiteContext",
     "TrafficSync",
