@@ -40,7 +40,8 @@ class Endless(MemoryVersionedStore):
     def versions(self, prefix):
         if prefix == "manifests/":
             for place, build in enumerate("abcd"[:BUILDS]):
-                yield ObjectVersion(key=f"manifests/{build}.json", version="v", size=1, modified=1e6 * place, latest=True)
+                yield ObjectVersion(key=f"manifests/{build}.json", version="v", size=1, modified=1e6 * place,
+                    latest=True)
         elif prefix == "shared/":
             for number in range(FILES * 2 // 3 * (BUILDS - 1) + FILES):
                 yield ObjectVersion(key=f"shared/assets/file-{number:08}-B3x9aZ0q.js", version="v", size=1000,
