@@ -1,6 +1,6 @@
 # make rehearse   a real release, a second one let in step by step, a bad third one thrown out: all on this machine
 # make test       everything that is checked, in under ten minutes
-.PHONY: help setup rehearse test lint snapshots bench-edge deploy clean
+.PHONY: help setup rehearse test lint snapshots bench-edge bench-publish deploy clean
 
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -45,6 +45,15 @@ snapshots: setup
 
 bench-edge: setup
 	@$(BIN)/python benchmarks/bench_edge.py
+
+# The tools that publishing is measured against have a place of their own: their pins are not ours.
+build/peers/.ready: benchmarks/peers.txt
+	@$(BIN)/python -m venv build/peers
+	@build/peers/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/peers.txt
+	@touch $@
+
+bench-publish: setup build/peers/.ready
+	@$(BIN)/python benchmarks/bench_publish.py $(ARGS)
 
 deploy: setup
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(CDK) deploy --all $(ARGS)

@@ -34,6 +34,8 @@ CONSTRUCTS = {
     "ReleaseAlias",
     "ReleaseHooks",
     "ReplicatedBuckets",
+    "Retention",
+    "RetentionCollector",
     "RoutingSeed",
     "SiteContext",
     "TrafficSync",

@@ -47,6 +47,10 @@ CONDEMNED_PREFIX = "condemned/"
 CONDEMNED_CHUNK_OBJECTS = 20_000
 SWEEP_MAXIMUM_OBJECTS = 1_000_000
 """Files of the builds that one sweep condemns; the next sweep takes the others."""
+SCHEDULED_SWEEP_OBJECTS = 200_000
+"""The same for the scheduled function, whose run is short."""
+COLLECT_MARGIN_SECONDS = 60
+"""Of the scheduled function's time that are kept for the step that it has begun."""
 DELETE_BATCH_OBJECTS = 1_000
 """The most that S3 takes in one request."""
 KVS_BATCH_KEYS = 50

@@ -15,7 +15,7 @@ from bluegreen_cdn.aws.bulk_store import BulkObjectStore, open_bucket
 from bluegreen_cdn.aws.object_store import S3ObjectStore
 from bluegreen_cdn.defaults import BULK_FAILURES_UNTIL_OFF, SMALL_FILE_BYTES
 from bluegreen_cdn.domain.headers import ObjectHeaders
-from bluegreen_cdn.errors import AccessDenied, FileChanged
+from bluegreen_cdn.errors import AccessDenied, FileChanged, Throttled
 from bluegreen_cdn.publish.object_store import NewObject, PutOutcome
 
 HEADERS = ObjectHeaders(content_type="text/css; charset=utf-8", cache_control="no-cache", content_encoding="br")
@@ -136,6 +136,23 @@ def test_a_refusal_is_said_as_boto3_says_it(recorder: Recorder) -> None:
     recorder.answers = [(400, "ExpiredToken"), (400, "ExpiredToken")]
     with pytest.raises(AccessDenied, match="no longer: log in again"):
         put(BulkObjectStore("bucket"))
+
+
+def test_a_clock_that_is_off_is_said_so(recorder: Recorder) -> None:
+    recorder.answers = [(403, "RequestTimeTooSkewed")] * 12
+    with pytest.raises(AccessDenied, match="clock is off"):
+        put(BulkObjectStore("bucket"))
+
+
+def test_throttling_that_does_not_end(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+    from botocore.retries import standard
+
+    monkeypatch.setattr(standard.ExponentialBackoff, "delay_amount", lambda *_: 0.0)
+    monkeypatch.setattr(bulk_store, "AWS_RETRY_ATTEMPTS", 2)
+    recorder.answers = [(503, "SlowDown")] * 30
+    with pytest.raises(Throttled, match="try again later"):
+        put(BulkObjectStore("bucket"))
+    assert {"obstore", "boto3"} == set(recorder.clients)
 
 
 def test_what_never_works_in_bulk_is_not_tried_for_ever(recorder: Recorder) -> None:

@@ -28,12 +28,12 @@ def test_help_lists_every_command_and_comes_at_once() -> None:
             [sys.executable, "-m", "bluegreen_cdn.cli.main", "--help"], capture_output=True, text=True, timeout=30
         )
         times.append(time.perf_counter() - before)
-    for name in ("local", "publish", "rehearse"):
+    for name in ("gc", "local", "publish", "rehearse", "verify"):
         assert f"  {name} " in done.stdout
     assert min(times) < 0.3
 
 
-@pytest.mark.parametrize("name", ["local", "publish", "rehearse"])
+@pytest.mark.parametrize("name", ["gc", "local", "publish", "rehearse", "verify"])
 def test_every_command_can_be_imported_and_is_described_as_the_list_says(name: str) -> None:
     context = command.bluegreen.make_context("bluegreen", [name], resilient_parsing=True)
     found = command.bluegreen.get_command(context, name)

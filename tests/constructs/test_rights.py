@@ -15,6 +15,7 @@ WITH_WILDCARD = {
     "*/builds/*": "objects of builds",
     "*/shared/*": "objects of builds",
     "*/manifests/*": "objects of builds",
+    "*/condemned/*": "what retention has condemned",
     "arn:*:s3:::bluegreen-shop-*/*": "every object is replicated",
     "arn:*:s3:::cdk-hnb659fds-assets-*/*.zip": "every build is another asset",
     "*SiteReleaseHandlerFunction*:*": "versions have numbers that nobody knows before they exist",

@@ -123,6 +123,22 @@ def test_the_same_address_means_another_file_under_another_base() -> None:
     assert closure(files).missing == (Dangling("b.html", "/x.png", "x.png"),)
 
 
+def test_an_address_of_a_query_alone_means_the_document_or_its_base() -> None:
+    files = {"a.html": "<base href=/no.html><a href=?q></a>", "b.html": "<a href=?q></a>"}
+    assert closure(files).missing == (Dangling("a.html", "?q", "no.html"),)
+
+
+def test_a_preload_list_is_relative_to_the_script_or_to_a_folder_above() -> None:
+    files = {
+        "app/index.html": "<script type=module src=assets/a.js></script>",
+        "app/assets/a.js": '__vite__mapDeps.viteFileDeps=["assets/b.js","./c.js","d.js","assets/no.js"]',
+        "app/assets/b.js": "",
+        "app/assets/c.js": "",
+        "d.js": "",
+    }
+    assert missing(files, DIRECTORY) == ["assets/no.js"]
+
+
 def test_names_are_compared_decoded() -> None:
     files = {"index.html": "<img src='caf%C3%A9 [1].png'><img src=%zz.png>", "café [1].png": None}
     assert missing(files) == ["%zz.png"]

@@ -40,6 +40,7 @@ def targets(scan: Scan, *kinds: ReferenceKind) -> list[str]:
         ("<!DOCTYPE html><?xml <img src=no.png><img src=a.png>", ["a.png"]),
         ("<!--><img src=a.png><!-- > <img src=no.png> --!><img src=b.png>", ["a.png", "b.png"]),
         ("a < b <img src=a.png>", ["a.png"]),
+        ("<script>'<img src=no.png>'</SCRIPT><img src=a.png>", ["a.png"]),
         ('<img src="">', []),
         ("<img srcset='a.png, b.png 2x'>", ["a.png", "b.png"]),
         ("<picture><source srcset='a.webp 1x' media=print><img src=a.jpg></picture>", ["a.webp", "a.jpg"]),
@@ -150,6 +151,9 @@ def test_srcset(value: str, expected: tuple[str, ...]) -> None:
         ("a{content:'oops\n} b{background:url(x.png)}", ["x.png"]),
         ("a{fill:url(#gradient)}", ["#gradient"]),
         ("a{background:my-url(no.png)}", []),
+        ("a{b:url('x.png') 'no.png'}", ["x.png"]),
+        ("a{b:url('x.png' } d{content:'no.png'}", ["x.png"]),
+        ("@import 'a.css' supports(x('no.css'));", ["a.css"]),
     ],
 )
 def test_style_sheets(css: str, expected: list[str]) -> None:
@@ -189,7 +193,8 @@ def test_any_address_survives_the_escapes_of_css(address: str) -> None:
         ("if(x)/'/.test(y);import('./a.js')", [], ["./a.js"]),
         ("a=b/c;d='/';import('./a.js')", [], ["./a.js"]),
         ("a=(b)/2;c=d[0]/'import(\"./no.js\")'/e", [], []),
-        ("a++/2;'import(\"./no.js\")/'", [], []),
+        ("a++/'/;import(\"./no.js\")/'", [], []),
+        ("`${a({b:1})+import('./a.js')}`", [], ["./a.js"]),
         ("export{a as b};const from='./no.js';export default'./no.js'", [], []),
     ],
 )  # fmt: skip

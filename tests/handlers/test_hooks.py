@@ -88,7 +88,7 @@ def test_a_build_without_a_manifest_is_not_published(plane: Any) -> None:
 
 def test_a_manifest_that_one_region_lacks_is_missed(plane: Any) -> None:
     del plane.buckets["eu-west-1"].objects["manifests/b2.json"]
-    assert "the manifest of b2: missing" in str(before(plane)["why"])
+    assert "eu-west-1: manifests/b2.json: missing" in str(before(plane)["why"])
 
 
 def test_a_manifest_of_a_newer_format_is_refused(plane: Any) -> None:

@@ -46,6 +46,7 @@ _IDENTITY = {
     "InvalidClientTokenId",
     "UnrecognizedClientException",
 }
+_CLOCK = {"RequestTimeTooSkewed", "RequestExpired"}
 _THROTTLED = {
     "429",
     "503",
@@ -155,6 +156,8 @@ def _of_client_error(error: ClientError, service: str, operation: str, thing: st
 def _kind_of(code: str, status: str) -> tuple[type[CloudError], str]:
     if code in _IDENTITY:
         return AccessDenied, "; the credentials are not valid, or no longer: log in again"
+    if code in _CLOCK:
+        return AccessDenied, "; this machine's clock is off by more than signatures allow: set it"
     if code in _NOT_FOUND or code.endswith(("NotFoundException", "DoesNotExistException", "DoesNotExist")):
         return NotFound, ""
     if code in _PRECONDITION or status == "412":

@@ -1,7 +1,8 @@
 """What a deployed site says about itself: its SSM parameters in us-east-1."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from bluegreen_cdn.aws.session import client, translate_errors
 from bluegreen_cdn.domain.classification import ClassificationRules
@@ -19,6 +20,9 @@ class DeployedSite:
         key_value_store_arn: Its KeyValueStore.
         rules: The classification rules that its edge has. Default: it does not say.
         mode: How its edge finds documents. Default: it does not say.
+        buckets: The bucket of every region, the primary one first. Default: the one in us-east-1.
+        function: Its release function. Default: it does not say.
+        alias: That function's alias. Default: it does not say.
     """
 
     name: str
@@ -26,6 +30,14 @@ class DeployedSite:
     key_value_store_arn: str
     rules: ClassificationRules | None = None
     mode: str | None = None
+    buckets: Mapping[str, str] = field(default_factory=dict)
+    function: str | None = None
+    alias: str | None = None
+
+    def __post_init__(self) -> None:
+        """The bucket that is written to is one of the buckets."""
+        if not self.buckets:
+            object.__setattr__(self, "buckets", {EDGE_REGION: self.bucket})
 
 
 def find_site(name: str) -> DeployedSite:
@@ -54,9 +66,15 @@ def find_site(name: str) -> DeployedSite:
         rules = ClassificationRules.from_json(json.loads(values["rules"])) if "rules" in values else None
     except (IndexError, ValueError) as error:
         raise ForeignState(f"the parameters under '{prefix}' are not a site's ({error}): deploy it again") from error
+    bucket = values.get("bucket", f"bluegreen-{name}-{account}-{EDGE_REGION}")
+    replicas = [region for region in values.get("regions", "").split(",") if region and region != EDGE_REGION]
+    function, _, alias = values.get("alias", "").partition(":")
     return DeployedSite(
         name=name,
-        bucket=values.get("bucket", f"bluegreen-{name}-{account}-{EDGE_REGION}"),
+        bucket=bucket,
+        buckets={EDGE_REGION: bucket, **{region: f"bluegreen-{name}-{account}-{region}" for region in replicas}},
+        function=function or None,
+        alias=alias or None,
         key_value_store_arn=arn,
         rules=rules,
         mode=values.get("mode"),

@@ -17,6 +17,7 @@ INTERRUPTED_EXIT_CODE = 130
 
 # name: (module, attribute, one line of help). The help stands here so that listing the commands imports none of them.
 _COMMANDS = {
+    "gc": ("bluegreen_cdn.cli.gc", "gc", "Remove builds that nobody can ask for any more."),
     "local": ("bluegreen_cdn.cli.local", "local", "Run the local cloud and the edge simulator on this machine."),
     "publish": ("bluegreen_cdn.cli.publish", "publish", "Publish a build folder, without releasing it."),
     "rehearse": (
@@ -24,6 +25,7 @@ _COMMANDS = {
         "rehearse",
         "Carry out whole releases on this machine and report on them.",
     ),
+    "verify": ("bluegreen_cdn.cli.verify", "verify", "Verify a build in every region, and mend it."),
 }
 
 

@@ -3,6 +3,7 @@
 from bluegreen_cdn.constructs.buckets import DistributionIdentity, RegionalBucket, ReplicatedBuckets
 from bluegreen_cdn.constructs.build import Build
 from bluegreen_cdn.constructs.client_metrics import ClientMetrics
+from bluegreen_cdn.constructs.collector import Retention, RetentionCollector
 from bluegreen_cdn.constructs.context import SiteContext
 from bluegreen_cdn.constructs.control_plane import ControlPlane
 from bluegreen_cdn.constructs.distribution import EdgeDistribution
@@ -31,6 +32,8 @@ __all__ = [
     "ReleaseAlias",
     "ReleaseHooks",
     "ReplicatedBuckets",
+    "Retention",
+    "RetentionCollector",
     "RoutingSeed",
     "SiteContext",
     "TrafficSync",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from aws_cdk import Aws, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 
+from bluegreen_cdn import defaults
 from bluegreen_cdn.constructs.handler_function import HandlerFunction
 from bluegreen_cdn.constructs.published_build import KEY_VALUE_STORE_READ, KEY_VALUE_STORE_WRITE
 from bluegreen_cdn.constructs.release_alias import ALIAS, EVERY_ALARM, ReleaseAlias
@@ -76,5 +77,7 @@ class ControlPlane:
         arns = [f"arn:{Aws.PARTITION}:s3:::{bucket}" for bucket in self.bucket_names.values()]
         prefixes = ("builds", "shared", "manifests")
         handler.allow(["s3:GetObject"], [f"{arn}/{prefix}/*" for arn in arns for prefix in prefixes])
+        # What retention is about to delete does not count as being there.
+        handler.allow(["s3:GetObject"], [f"{arns[0]}/{defaults.CONDEMNED_PREFIX}*"])
         # Without it a missing object is "forbidden", which says less.
         handler.allow(["s3:ListBucket"], arns)

@@ -148,6 +148,10 @@ def publish_statements(bucket: s3.IBucket, key_value_store_arn: str) -> Sequence
             actions=["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"],
             resources=[bucket.arn_for_objects(f"{prefix}/*") for prefix in ("builds", "shared", "manifests")],
         ),
+        # What retention has condemned is put again.
+        iam.PolicyStatement(
+            actions=["s3:GetObject"], resources=[bucket.arn_for_objects(f"{defaults.CONDEMNED_PREFIX}*")]
+        ),
         iam.PolicyStatement(
             actions=["s3:ListBucket"],
             resources=[bucket.bucket_arn],

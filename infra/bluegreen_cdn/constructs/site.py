@@ -19,6 +19,7 @@ from bluegreen_cdn import defaults
 from bluegreen_cdn.constructs.buckets import ReplicatedBuckets, account_of, sibling_stack
 from bluegreen_cdn.constructs.build import Build
 from bluegreen_cdn.constructs.client_metrics import ClientMetrics, client_metric
+from bluegreen_cdn.constructs.collector import Retention, RetentionCollector
 from bluegreen_cdn.constructs.control_plane import ControlPlane
 from bluegreen_cdn.constructs.distribution import EdgeDistribution
 from bluegreen_cdn.constructs.names import bucket_name, check_site_name, parameter_name
@@ -66,6 +67,7 @@ class BlueGreenSite(Construct):
         release_alarms: What takes a candidate back.
         sync: What makes the edge follow.
         hooks: What CodeDeploy asks.
+        collector: What removes old builds; None unless asked for.
     """
 
     def __init__(
@@ -85,6 +87,7 @@ class BlueGreenSite(Construct):
         alarms: Sequence[cloudwatch.IAlarm] = (),
         response_headers_policy: cloudfront.IResponseHeadersPolicy | None = None,
         bucket_removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+        retention: Retention | None = None,
         customize_distribution: Callable[[cloudfront.Distribution], None] | None = None,
     ) -> None:
         """Create the site.
@@ -104,6 +107,7 @@ class BlueGreenSite(Construct):
             alarms: The user's own, which stop a release just the same; of this account and us-east-1. Default: none.
             response_headers_policy: For all answers. Default: security headers, and CORS for the files.
             bucket_removal_policy: What becomes of the buckets with their stacks. Default: they are kept.
+            retention: Remove old builds on a schedule. Default: nothing is removed, save by `bluegreen gc`.
             customize_distribution: Last resort, called with the finished distribution.
 
         Raises:
@@ -165,9 +169,15 @@ class BlueGreenSite(Construct):
             holdout_basis_points=rollout.holdout_basis_points,
         )
         seed.resource.node.add_dependency(self.published_build.resource)
-        self._release(rollout, verdict, alarms)
+        self._release(rollout, verdict, alarms, retention)
 
-    def _release(self, rollout: Rollout, verdict: Verdict | None, alarms: Sequence[cloudwatch.IAlarm]) -> None:
+    def _release(
+        self,
+        rollout: Rollout,
+        verdict: Verdict | None,
+        alarms: Sequence[cloudwatch.IAlarm],
+        retention: Retention | None,
+    ) -> None:
         """What lets the build in, watches it, and takes it back."""
         self.release_alarms = ReleaseAlarms(
             self,
@@ -195,6 +205,9 @@ class BlueGreenSite(Construct):
         )
         self.sync = TrafficSync(self, "Sync", control_plane=control_plane)
         self.hooks = ReleaseHooks(self, "Hooks", control_plane=control_plane)
+        self.collector: RetentionCollector | None = None
+        if retention is not None:
+            self.collector = RetentionCollector(self, "Collector", control_plane=control_plane, retention=retention)
         ssm.StringParameter(
             self,
             "ParameterAlias",

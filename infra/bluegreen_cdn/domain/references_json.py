@@ -61,8 +61,6 @@ def scan_bundler_manifest(path: str, text: str) -> Scan:
     """
     value = _object(text)
     folder = posixpath.dirname(path)
-    if any(name in value for name in ("icons", "start_url", "short_name")):
-        return Scan(())
     if _is_vite(value):
         above = "../" if posixpath.basename(folder) == ".vite" else ""
         return _files(map(quote, _vite_files(value)), above)

@@ -48,7 +48,7 @@ _NEXT_FILE = re.compile(r'"(static/[^"\\]+\.(?:js|css))"')
 def scan_script(text: str) -> Scan:
     """Find the files that a script, module or not, names as such."""
     found: dict[Reference, None] = {}
-    imports = {match.start(): match for match in _IMPORT.finditer(text)}
+    imports = {match.start(): match for match in _possible_imports(text)}
     if imports:
         for position in _keywords(text, max(imports)):
             if match := imports.get(position):
@@ -65,6 +65,17 @@ def scan_next_build_manifest(text: str) -> Scan:
     """Find the files of all pages in Next's `_next/static/<build>/_buildManifest.js`."""
     names = _NEXT_FILE.findall(text.replace("\\u002F", "/"))
     return Scan(tuple(dict.fromkeys(Reference(f"../../{name}", ReferenceKind.LAZY) for name in names)))
+
+
+def _possible_imports(text: str) -> Iterator[re.Match[str]]:
+    """What would be imports of addresses if it is code."""
+    for keyword in ("import", "export"):
+        # Much quicker than having the expression search for itself.
+        position = text.find(keyword)
+        while position >= 0:
+            if match := _IMPORT.match(text, position):
+                yield match
+            position = text.find(keyword, position + 1)
 
 
 def _keywords(text: str, last: int) -> Iterator[int]:

@@ -1,7 +1,7 @@
 """What a build's objects must be like, and how one that was found differs: pure."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -92,7 +92,7 @@ def expected_objects(file: ManifestFile, build_id: str) -> Iterator[ExpectedObje
         key=file.key,
         size=file.size,
         sha256=file.sha256,
-        headers=ObjectHeaders(content_type=file.content_type, cache_control=file.cache_control),
+        headers=file.headers,
         metadata=metadata,
     )
     for encoding in file.encodings:
@@ -100,9 +100,7 @@ def expected_objects(file: ManifestFile, build_id: str) -> Iterator[ExpectedObje
             key=variant_key(file.key, encoding),
             size=None,
             sha256=None,
-            headers=ObjectHeaders(
-                content_type=file.content_type, cache_control=file.cache_control, content_encoding=encoding
-            ),
+            headers=replace(file.headers, content_encoding=encoding),
             metadata={key: value for key, value in metadata.items() if key == BUILD_METADATA},
         )
 
@@ -120,6 +118,8 @@ def difference(
         ("Content-Type", headers.content_type, expected.headers.content_type),
         ("Cache-Control", headers.cache_control, expected.headers.cache_control),
         ("Content-Encoding", headers.content_encoding or None, expected.headers.content_encoding),
+        ("Content-Disposition", headers.content_disposition or None, expected.headers.content_disposition),
+        ("Content-Language", headers.content_language or None, expected.headers.content_language),
         ("x-amz-meta-build-id", metadata.get(BUILD_METADATA), expected.metadata.get(BUILD_METADATA)),
     )
     for name, found, wanted in pairs:

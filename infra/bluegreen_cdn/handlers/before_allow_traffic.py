@@ -9,11 +9,9 @@ from typing import Any
 
 from bluegreen_cdn import defaults
 from bluegreen_cdn.domain.control import Outcome, OutcomeKind
-from bluegreen_cdn.domain.manifest import Manifest, ManifestFile
 from bluegreen_cdn.domain.observation import Deployment
 from bluegreen_cdn.errors import (
     BlueGreenError,
-    NotFound,
     PreconditionFailed,
     ReleaseError,
     ReleaseInProgress,
@@ -22,9 +20,7 @@ from bluegreen_cdn.errors import (
 from bluegreen_cdn.handlers.journal import log
 from bluegreen_cdn.handlers.settings import Cloud, cloud
 from bluegreen_cdn.handlers.sync import observe, sync_once
-from bluegreen_cdn.publish.object_store import ObjectStore
-from bluegreen_cdn.publish.parallel import for_each
-from bluegreen_cdn.publish.publisher import load_manifest
+from bluegreen_cdn.publish.verify import Verification, Verifier
 
 _NAMED_IN_MESSAGE = 3
 
@@ -86,19 +82,11 @@ class _Deadline:
 def _check(here: Cloud, release: Deployment, deadline: _Deadline) -> None:
     _check_nothing_else_in_progress(here, release)
     _check_alarms(here, deadline)
-    manifest = _manifest(here, release.target)
-    outstanding = {region: {file.key: file for file in manifest.files} for region in here.buckets}
-    while True:
-        wrong = _look(here, manifest, outstanding)
-        if not wrong:
-            return
+    verifier = Verifier(release.target, here.buckets, workers=defaults.VERIFY_WORKERS)
+    while not (found := verifier.look()).complete:
         if not deadline.wait():
-            raise VerificationFailed(_incomplete(release.target, wrong))
-        log(
-            "waiting for the replicas",
-            build=release.target,
-            missing={region: len(keys) for region, keys in wrong.items()},
-        )
+            raise VerificationFailed(_incomplete(found))
+        log("waiting for the replicas", build=release.target, missing=found.wrong)
 
 
 def _check_nothing_else_in_progress(here: Cloud, release: Deployment) -> None:
@@ -134,57 +122,15 @@ def _check_alarms(here: Cloud, deadline: _Deadline) -> None:
             raise ReleaseError(f"{names} in alarm before the release has begun; deploy again when it is quiet")
 
 
-def _manifest(here: Cloud, build: str) -> Manifest:
-    region, bucket = next(iter(here.buckets.items()))
-    try:
-        return load_manifest(bucket, build)
-    except NotFound as error:
-        raise VerificationFailed(
-            f"build {build} has no manifest in {region} ({bucket.name}), so it is not published; publish it first"
-        ) from error
-
-
-def _look(here: Cloud, manifest: Manifest, outstanding: dict[str, dict[str, ManifestFile]]) -> dict[str, list[str]]:
-    """What is missing or differs, by region. Files once seen to be right are immutable and not asked for again."""
-    wrong: dict[str, list[str]] = {}
-    for region, bucket in here.buckets.items():
-        keys = _look_at_region(bucket, outstanding[region])
-        try:
-            if load_manifest(bucket, manifest.build_id) != manifest:
-                raise VerificationFailed(f"build {manifest.build_id} has another manifest in {region} ({bucket.name})")
-        except NotFound:
-            keys.append(f"the manifest of {manifest.build_id}: missing")
-        if keys:
-            wrong[region] = sorted(keys)
-    return wrong
-
-
-def _look_at_region(bucket: ObjectStore, outstanding: dict[str, ManifestFile]) -> list[str]:
-    wrong: list[str] = []
-
-    def check(file: ManifestFile) -> None:
-        there = bucket.head(file.key)
-        if there is None:
-            wrong.append(f"{file.key}: missing")
-        elif there.size != file.size:
-            wrong.append(f"{file.key}: {there.size} bytes instead of {file.size}")
-        elif there.sha256 != file.sha256:
-            wrong.append(f"{file.key}: another digest")
-        else:
-            del outstanding[file.key]
-
-    for_each(check, list(outstanding.values()), workers=defaults.VERIFY_WORKERS)
-    return wrong
-
-
-def _incomplete(build: str, wrong: Mapping[str, list[str]]) -> str:
+def _incomplete(found: Verification) -> str:
     parts = []
-    for region, keys in wrong.items():
-        more = f" and {len(keys) - _NAMED_IN_MESSAGE} more" if len(keys) > _NAMED_IN_MESSAGE else ""
-        parts.append(f"{region}: {', '.join(keys[:_NAMED_IN_MESSAGE])}{more}")
+    for region, number in sorted(found.wrong.items()):
+        named = sorted(str(finding) for finding in found.findings if finding.region == region)[:_NAMED_IN_MESSAGE]
+        more = f" and {number - len(named)} more" if number > len(named) else ""
+        parts.append(f"{region}: {', '.join(named)}{more}")
     return (
-        f"build {build} is not complete in every region; {'; '.join(parts)}; look at the replication of the "
-        f"primary bucket, publish again and deploy again"
+        f"build {found.build_id} is not complete in every region; {'; '.join(parts)}; look at the replication of the "
+        f"primary bucket, or mend it (bluegreen verify {found.build_id} --repair), and deploy again"
     )
 
 

@@ -69,7 +69,7 @@ def _text(source: Source, file: SourceFile) -> str | None:
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return data.decode("utf-16", "replace")
     # Browsers, too, put a replacement character where the bytes make no sense; names in ASCII survive any encoding.
-    return data.decode("utf-8-sig", "replace")
+    return data.decode("utf-8", "replace")
 
 
 def _incomplete(source: str, missing: Sequence[Dangling]) -> str:

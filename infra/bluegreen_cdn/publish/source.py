@@ -1,6 +1,7 @@
 """Where a build comes from: the port, and what every source checks before anything is written anywhere."""
 
 import hashlib
+import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from bluegreen_cdn.defaults import (
 from bluegreen_cdn.errors import InvalidBuild
 
 READ_BYTES = 1024 * 1024
+_UNFIT = re.compile(r"[\x00-\x1f\x7f\\?#]")
 _TAR_MAGIC, _TAR_MAGIC_OFFSET = b"ustar", 257
 
 
@@ -174,7 +176,7 @@ def _problem(path: str) -> str | None:
         encoded = path.encode()
     except UnicodeEncodeError:
         return "has a name that is not UTF-8, which no URL can carry: rename it"
-    if any(character < " " or character in "\x7f\\?#" for character in path):
+    if _UNFIT.search(path):
         return "has a control character, '\\', '?' or '#' in its name, which no URL path can carry as it is: rename it"
     if path.startswith("/") or ".." in segments:
         return "climbs out of the build: its path must stay inside"

@@ -1,0 +1,113 @@
+"""A bucket in S3 whose versions can be listed, copied and deleted: for verification's repair and for retention."""
+
+import base64
+from collections.abc import Iterator, Sequence
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from bluegreen_cdn.aws.object_store import S3ObjectStore
+from bluegreen_cdn.aws.session import translate_errors
+from bluegreen_cdn.errors import CloudError, InvalidInput
+from bluegreen_cdn.publish.collect_ports import ObjectVersion, RepairableStore
+from bluegreen_cdn.publish.object_store import NewObject, StoredObject
+
+
+class S3VersionedStore(S3ObjectStore):
+    """A bucket in S3; the real `bluegreen_cdn.publish.collect_ports.VersionedStore`. Arguments as `S3ObjectStore`."""
+
+    def check_versioned(self) -> None:
+        """See that the bucket keeps versions."""
+        with translate_errors("s3", "GetBucketVersioning", self.name):
+            status = self._s3.get_bucket_versioning(Bucket=self.bucket).get("Status")
+        if status != "Enabled":
+            raise InvalidInput(
+                f"{self.name} keeps no versions (versioning is {status or 'off'}), so nothing can be deleted safely "
+                f"while others publish: turn versioning on"
+            )
+
+    def now(self) -> float:
+        """The store's own time: the date of an answer."""
+        with translate_errors("s3", "HeadBucket", self.name):
+            answer = self._s3.head_bucket(Bucket=self.bucket)
+        headers = answer["ResponseMetadata"]["HTTPHeaders"]
+        try:
+            return parsedate_to_datetime(headers["date"]).timestamp()
+        except (KeyError, ValueError) as error:
+            raise CloudError(
+                f"s3 HeadBucket of {self.name} answered without a date, so nobody can tell how old anything is",
+                service="s3",
+                operation="HeadBucket",
+            ) from error
+
+    def versions(self, prefix: str) -> Iterator[ObjectVersion]:
+        """The versions of the objects under a prefix, sorted by key; without delete markers."""
+        with translate_errors("s3", "ListObjectVersions", f"{self.name}/{prefix}"):
+            pages = self._s3.get_paginator("list_object_versions").paginate(Bucket=self.bucket, Prefix=prefix)
+            for page in pages:
+                for item in page.get("Versions", ()):
+                    yield ObjectVersion(
+                        key=item["Key"],
+                        version=item["VersionId"],
+                        size=item["Size"],
+                        modified=item["LastModified"].timestamp(),
+                        latest=item["IsLatest"],
+                    )
+
+    def delete_versions(self, versions: Sequence[tuple[str, str]]) -> None:
+        """Delete these versions and no other."""
+        if any(not version for _, version in versions):
+            # Without a version S3 would hide the object instead, whatever lies there by now.
+            raise InvalidInput(f"a deletion from {self.name} names no version")
+        if not versions:
+            return
+        with translate_errors("s3", "DeleteObjects", self.name):
+            answer = self._s3.delete_objects(
+                Bucket=self.bucket,
+                Delete={"Quiet": True, "Objects": [{"Key": key, "VersionId": version} for key, version in versions]},
+            )
+        errors = [
+            error for error in answer.get("Errors", ()) if error.get("Code") not in ("NoSuchVersion", "NoSuchKey")
+        ]
+        if errors:
+            first = errors[0]
+            raise CloudError(
+                f"s3 DeleteObjects of {self.name} failed for {len(errors)} of {len(versions)} versions, such as "
+                f"'{first.get('Key')}': {first.get('Code')}: {first.get('Message', '')}",
+                service="s3",
+                operation="DeleteObjects",
+                code=str(first.get("Code", "")),
+            )
+
+    def copy_from(self, source: RepairableStore, there: StoredObject, wanted: NewObject) -> None:
+        """Write an object with another bucket's bytes; S3 computes its SHA-256 anew, which is compared."""
+        if not isinstance(source, S3ObjectStore):
+            raise TypeError(f"{source.name} is no bucket in S3")
+        place: dict[str, str] = {"Bucket": source.bucket, "Key": there.key}
+        if there.version and there.version != "null":
+            place["VersionId"] = there.version
+        optional = {
+            "ContentEncoding": wanted.headers.content_encoding,
+            "ContentDisposition": wanted.headers.content_disposition,
+            "ContentLanguage": wanted.headers.content_language,
+        }
+        with translate_errors("s3", "CopyObject", f"{source.name}/{there.key} to {self.name}"):
+            answer: dict[str, Any] = self._s3.copy_object(
+                Bucket=self.bucket,
+                Key=wanted.key,
+                CopySource=place,
+                MetadataDirective="REPLACE",
+                ContentType=wanted.headers.content_type,
+                CacheControl=wanted.headers.cache_control,
+                Metadata=dict(wanted.metadata),
+                ChecksumAlgorithm="SHA256",
+                **{name: value for name, value in optional.items() if value},
+            )
+        said = (answer.get("CopyObjectResult") or {}).get("ChecksumSHA256")
+        if said and "-" not in said and said != base64.b64encode(bytes.fromhex(wanted.sha256)).decode():
+            raise CloudError(
+                f"'{there.key}' of {source.name} has other bytes than its metadata says (sha256 {wanted.sha256}): "
+                f"the copy in {self.name} is as wrong; publish the build again under another id",
+                service="s3",
+                operation="CopyObject",
+                code="BadDigest",
+            )

@@ -1,0 +1,83 @@
+"""`bluegreen verify`: is a build complete in every region."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import click
+
+from bluegreen_cdn.cli.console import print_json, warn
+from bluegreen_cdn.defaults import VERIFY_WORKERS
+
+if TYPE_CHECKING:
+    from bluegreen_cdn.aws.versioned_store import S3VersionedStore
+    from bluegreen_cdn.publish.verify import Verification
+
+INCOMPLETE_EXIT_CODE = 1
+_SHOWN = 50
+
+
+@click.command()
+@click.argument("build")
+@click.option("--site", help="A build of this site; its buckets are looked up in us-east-1.")
+@click.option(
+    "--bucket",
+    "buckets",
+    multiple=True,
+    metavar="[REGION=]NAME",
+    help="Look into this bucket instead; may be repeated, the one that is published to first.",
+)
+@click.option("--repair", is_flag=True, help="Mend what is wrong by copying from a region that has it.")
+@click.option("--workers", type=click.IntRange(1, 128), default=VERIFY_WORKERS, help="Threads that look.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def verify(build: str, site: str | None, buckets: tuple[str, ...], repair: bool, workers: int, as_json: bool) -> int:
+    """Verify a build: every object of its manifest in every region, with size, digest and headers.
+
+    Exit code 0: complete in every region (after the repair, with --repair). 1: something is missing or differs.
+    """
+    from bluegreen_cdn.domain.builds import check_build_id
+    from bluegreen_cdn.publish.repair import Repair
+    from bluegreen_cdn.publish.verify import Verifier
+
+    check_build_id(build)
+    if (site is None) == (not buckets):
+        raise click.UsageError("pass either --site NAME or --bucket NAME")
+    stores = _stores(site, buckets, workers)
+    mender = Repair(stores) if repair else None
+    found = Verifier(build, stores, workers=workers, mend=mender.mend if mender else None).look()
+    for refused in mender.refused if mender else ():
+        warn(refused)
+    if as_json:
+        print_json(found.to_json())
+    else:
+        _print(found, list(stores))
+    return 0 if found.complete else INCOMPLETE_EXIT_CODE
+
+
+def _stores(site: str | None, buckets: tuple[str, ...], workers: int) -> Mapping[str, S3VersionedStore]:
+    from bluegreen_cdn.aws.site import find_site
+    from bluegreen_cdn.aws.versioned_store import S3VersionedStore
+
+    if site is not None:
+        named: Mapping[str, str] = find_site(site).buckets
+        return {region: S3VersionedStore(name, region, connections=workers) for region, name in named.items()}
+    stores = {}
+    for text in buckets:
+        region, _, name = text.rpartition("=")
+        stores[region or name] = S3VersionedStore(name, region or None, connections=workers)
+    return stores
+
+
+def _print(found: Verification, regions: list[str]) -> None:
+    for finding in sorted(found.findings, key=lambda one: (one.region, one.key))[:_SHOWN]:
+        click.echo(f"{'mended' if finding.mended else 'wrong':<7} {finding.region}: {finding}")
+    if len(found.findings) > _SHOWN:
+        click.echo("… more with --json")
+    mended = sum(found.mended.values())
+    state = f"{found.objects} objects in {', '.join(regions)}" + (f", {mended} mended" if mended else "")
+    if found.complete:
+        click.echo(f"build {found.build_id} is complete: {state}")
+    else:
+        wrong = ", ".join(f"{number} in {region}" for region, number in sorted(found.wrong.items()))
+        click.echo(f"build {found.build_id} is not complete: {wrong} missing or wrong, of {state}")
