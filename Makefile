@@ -1,6 +1,6 @@
 # make rehearse   a real release, a second one let in step by step, a bad third one thrown out: all on this machine
 # make test       everything that is checked, in under ten minutes
-.PHONY: help setup rehearse test lint snapshots bench-edge bench-publish deploy clean
+.PHONY: help setup rehearse test test-scale lint snapshots bench-edge bench-publish deploy clean
 
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -33,6 +33,9 @@ rehearse: setup
 
 test: lint
 	@CDK_VALIDATION=false $(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+
+test-scale: setup
+	@$(BIN)/python -m pytest -m scale $(ARGS)
 
 lint: setup
 	@$(BIN)/ruff check .

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+
 from bluegreen_cdn import defaults
 from bluegreen_cdn.aws.fakes import FakeKeyValueStore
 from bluegreen_cdn.aws.used_builds import FunctionVersions, SiteBuilds

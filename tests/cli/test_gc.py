@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from bluegreen_cdn.cli import gc as gc_command
 from bluegreen_cdn.cli import main as command
 from bluegreen_cdn.cli import verify as verify_command

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+
 from bluegreen_cdn.constructs import Retention
 from bluegreen_cdn.errors import InvalidInput
 

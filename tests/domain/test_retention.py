@@ -1,6 +1,9 @@
 """Which builds are kept, and the set of keys that remembers what they name."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from bluegreen_cdn.domain.retention import (
     InUse,
     KeySet,
@@ -11,8 +14,6 @@ from bluegreen_cdn.domain.retention import (
     plan_retention,
 )
 from bluegreen_cdn.errors import InvalidInput
-from hypothesis import given
-from hypothesis import strategies as st
 
 DAY = 86_400
 NOW = 100 * DAY

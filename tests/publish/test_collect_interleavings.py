@@ -12,6 +12,16 @@ from typing import Any
 
 import hypothesis.strategies as st
 import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
 from bluegreen_cdn import defaults
 from bluegreen_cdn.domain.manifest import Manifest, manifest_key
 from bluegreen_cdn.domain.retention import InUse, RetentionPolicy
@@ -22,15 +32,6 @@ from bluegreen_cdn.publish.collect_memory import MemoryUsedBuilds, MemoryVersion
 from bluegreen_cdn.publish.publisher import publish
 from bluegreen_cdn.publish.source import SourceFile
 from bluegreen_cdn.publish.verify import Verifier
-from hypothesis import HealthCheck, settings
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    initialize,
-    invariant,
-    precondition,
-    rule,
-    run_state_machine_as_test,
-)
 
 HOUR = 3600.0
 REGIONS = ("us-east-1", "eu-west-1")

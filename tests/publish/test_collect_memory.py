@@ -67,7 +67,7 @@ print(json.dumps({"base": base, "peak": peak(), "notes": notes, "versions": firs
 """
 
 
-@pytest.mark.slow
+@pytest.mark.scale
 def test_a_million_objects_within_the_limit() -> None:
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, "400000"], capture_output=True, text=True, timeout=300, check=True

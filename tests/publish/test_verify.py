@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
 from bluegreen_cdn.domain.headers import ObjectHeaders
 from bluegreen_cdn.domain.verification import Fault
 from bluegreen_cdn.errors import VerificationFailed
