@@ -1,7 +1,8 @@
 """What a deployed site says about itself: its SSM parameters in us-east-1."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from bluegreen_cdn.aws.session import client, translate_errors
 from bluegreen_cdn.domain.classification import ClassificationRules
@@ -19,6 +20,7 @@ class DeployedSite:
         key_value_store_arn: Its KeyValueStore.
         rules: The classification rules that its edge has. Default: it does not say.
         mode: How its edge finds documents. Default: it does not say.
+        parameters: All that it says, as text by the last part of the parameter's name. Default: nothing.
     """
 
     name: str
@@ -26,6 +28,7 @@ class DeployedSite:
     key_value_store_arn: str
     rules: ClassificationRules | None = None
     mode: str | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 
 
 def find_site(name: str) -> DeployedSite:
@@ -60,4 +63,5 @@ def find_site(name: str) -> DeployedSite:
         key_value_store_arn=arn,
         rules=rules,
         mode=values.get("mode"),
+        parameters=values,
     )

@@ -201,6 +201,12 @@ class BlueGreenSite(Construct):
             parameter_name=parameter_name(self.name, "alias"),
             string_value=f"{self.release.function.function_name}:{ALIAS}",
         )
+        ssm.StringParameter(
+            self,
+            "ParameterControl",
+            parameter_name=parameter_name(self.name, "control"),
+            string_value=control_plane.parameter([self.sync.dead, self.sync.drift]),
+        )
 
     @property
     def distribution(self) -> cloudfront.Distribution:

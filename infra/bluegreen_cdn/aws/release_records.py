@@ -1,0 +1,90 @@
+"""What CodeDeploy remembers of releases long ended, and the schedule of one that runs."""
+
+import datetime
+from typing import Any
+
+from bluegreen_cdn.aws.ports import Releases
+from bluegreen_cdn.aws.session import client, translate_errors
+from bluegreen_cdn.domain.status_releases import DeploymentRecord, Schedule
+from bluegreen_cdn.errors import ForeignState, NotFound
+
+_PER_CALL = 25
+
+
+class CodeDeployRecords:
+    """All deployments of one group, and its rollout.
+
+    Args:
+        application: CodeDeploy application.
+        group: Its deployment group.
+        releases: Reads one deployment in builds.
+        region: Where they are. Default: what the environment says.
+        codedeploy: A client to use instead of a new one. Default: a new one.
+    """
+
+    def __init__(
+        self,
+        *,
+        application: str,
+        group: str,
+        releases: Releases,
+        region: str | None = None,
+        codedeploy: Any | None = None,
+    ) -> None:
+        self._application, self._group, self._releases = application, group, releases
+        self._codedeploy = codedeploy or client("codedeploy", region)
+
+    def all(self) -> tuple[DeploymentRecord, ...]:
+        """Every deployment that can still be told in builds, newest first."""
+        with translate_errors("codedeploy", "ListDeployments", self._application):
+            pages = self._codedeploy.get_paginator("list_deployments").paginate(
+                applicationName=self._application, deploymentGroupName=self._group
+            )
+            ids = [deployment_id for page in pages for deployment_id in page.get("deployments", ())]
+        found = []
+        for start in range(0, len(ids), _PER_CALL):
+            with translate_errors("codedeploy", "BatchGetDeployments", self._application):
+                answer = self._codedeploy.batch_get_deployments(deploymentIds=ids[start : start + _PER_CALL])
+            for info in answer["deploymentsInfo"]:
+                record = self._record(info)
+                if record is not None:
+                    found.append(record)
+        return tuple(sorted(found, key=lambda record: record.deployment.created, reverse=True))
+
+    def schedule(self) -> Schedule | None:
+        """The rollout of the group; None for a kind that is not known here."""
+        with translate_errors("codedeploy", "GetDeploymentGroup", self._group):
+            info = self._codedeploy.get_deployment_group(
+                applicationName=self._application, deploymentGroupName=self._group
+            )["deploymentGroupInfo"]
+        name = info["deploymentConfigName"]
+        with translate_errors("codedeploy", "GetDeploymentConfig", name):
+            config = self._codedeploy.get_deployment_config(deploymentConfigName=name)["deploymentConfigInfo"]
+        routing = config.get("trafficRoutingConfig") or {}
+        canary, linear = routing.get("timeBasedCanary"), routing.get("timeBasedLinear")
+        if canary:
+            return Schedule(
+                step_basis_points=canary["canaryPercentage"] * 100, interval_minutes=canary["canaryInterval"]
+            )
+        if linear:
+            return Schedule(
+                step_basis_points=linear["linearPercentage"] * 100,
+                interval_minutes=linear["linearInterval"],
+                linear=True,
+            )
+        return Schedule(step_basis_points=10_000) if routing.get("type") == "AllAtOnce" else None
+
+    def _record(self, info: dict[str, Any]) -> DeploymentRecord | None:
+        try:
+            deployment = self._releases.deployment(info["deploymentId"])
+        except (ForeignState, NotFound):  # its version is gone, or it is somebody else's
+            return None
+        return DeploymentRecord(
+            deployment=deployment,
+            ended=_epoch(info.get("completeTime")),
+            message=str((info.get("errorInformation") or {}).get("message", "")).strip(),
+        )
+
+
+def _epoch(moment: object) -> float | None:
+    return moment.timestamp() if isinstance(moment, datetime.datetime) else None
