@@ -99,7 +99,10 @@ def test_the_command_line_finds_everything_in_parameters(templates: Any) -> None
         for stack in ("shop-edge", "web")
     }
     parts = ("distribution-id", "distribution-domain", "key-value-store-arn", "regions", "rules", "mode")
-    assert names == {"shop-edge": {f"/bluegreen/shop/{part}" for part in parts}, "web": {"/bluegreen/shop/alias"}}
+    assert names == {
+        "shop-edge": {f"/bluegreen/shop/{part}" for part in parts},
+        "web": {"/bluegreen/shop/alias", "/bluegreen/shop/control"},
+    }
 
 
 def test_whoever_may_publish_may_add_and_not_delete(synthesise: Any) -> None:

@@ -1,55 +1,29 @@
 """A deployed site as an operator sees and steers it."""
 
-import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Protocol
 from urllib.parse import urlsplit, urlunsplit
 
 from bluegreen_cdn import defaults
-from bluegreen_cdn.aws.alarms import CloudWatchAlarms
-from bluegreen_cdn.aws.client_signals import CloudWatchSignals
 from bluegreen_cdn.aws.clock import Clock
-from bluegreen_cdn.aws.key_value_store import CloudFrontKeyValueStore, build_key
-from bluegreen_cdn.aws.object_store import S3ObjectStore
+from bluegreen_cdn.aws.key_value_store import build_key
+from bluegreen_cdn.aws.operator_ports import Records, Signals
 from bluegreen_cdn.aws.ports import Alarms, KeyValueStore, Releases
-from bluegreen_cdn.aws.release_records import CodeDeployRecords
-from bluegreen_cdn.aws.releases import CodeDeployReleases
-from bluegreen_cdn.aws.site import DeployedSite, find_site
 from bluegreen_cdn.domain.classification import ClassificationRules
 from bluegreen_cdn.domain.control import ControlState, Outcome
 from bluegreen_cdn.domain.manifest import MANIFEST_PREFIX, build_of_manifest_key
 from bluegreen_cdn.domain.observation import Observed
 from bluegreen_cdn.domain.operations import Plan, Scene
 from bluegreen_cdn.domain.operations_log import OPERATIONS_KEY, OperationsLog
-from bluegreen_cdn.domain.regions import EDGE_REGION
 from bluegreen_cdn.domain.routing import RoutingState
 from bluegreen_cdn.domain.status import SiteStatus, site_status
-from bluegreen_cdn.domain.status_rates import ErrorRate
-from bluegreen_cdn.domain.status_releases import DeploymentRecord, ReleaseRecord, Schedule, release_history
+from bluegreen_cdn.domain.status_releases import ReleaseRecord, release_history
 from bluegreen_cdn.domain.tokens import TokenPurpose, sign_token
-from bluegreen_cdn.errors import ForeignState, NotFound, OperationRefused, PreconditionFailed, ReleaseError
+from bluegreen_cdn.errors import NotFound, OperationRefused, PreconditionFailed, ReleaseError
 from bluegreen_cdn.publish.object_store import ObjectStore
 from bluegreen_cdn.publish.publisher import load_manifest
 
 PREVIEW_PARAMETER = "__bg_preview"
-
-
-class Records(Protocol):
-    """What CodeDeploy remembers; the real one is `release_records.CodeDeployRecords`."""
-
-    def all(self) -> tuple[DeploymentRecord, ...]:
-        """Every deployment, newest first."""
-
-    def schedule(self) -> Schedule | None:
-        """The rollout."""
-
-
-class Signals(Protocol):
-    """What browsers reported; the real one is `client_signals.CloudWatchSignals`."""
-
-    def rates(self, seconds: int) -> Mapping[str, ErrorRate]:
-        """How often pages went wrong lately, by role."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -297,51 +271,3 @@ def builds_in(bucket: ObjectStore) -> tuple[str, ...]:
     """The builds whose manifest is in a bucket."""
     found = (build_of_manifest_key(key) for key in bucket.list_keys(MANIFEST_PREFIX))
     return tuple(sorted(build for build in found if build is not None))
-
-
-def open_site(name: str) -> OperatedSite:
-    """The control plane of a deployed site.
-
-    Raises:
-        NotFound: There is no such site in this account.
-        ForeignState: Its parameters are incomplete: an older version of this package deployed it.
-    """
-    deployed = find_site(name)
-    clock = Clock.from_environment()
-    try:
-        function, alias = deployed.parameters["alias"].split(":")
-        control = json.loads(deployed.parameters["control"])
-        application, group = str(control["application"]), str(control["group"])
-        alarms, own_alarms = _names(control["alarms"]), _names(control["own_alarms"])
-        buckets, holdout = dict(control["buckets"]), int(control["holdout"])
-        domain = deployed.parameters["distribution-domain"]
-    except (KeyError, TypeError, ValueError) as error:
-        raise ForeignState(
-            f"site {name!r} does not say how it is controlled (parameters under '/bluegreen/{name}/', {error!r}): "
-            f"its deploy has not finished, or was one of an older version; deploy it again"
-        ) from error
-    releases = CodeDeployReleases(
-        function=function, alias=alias, application=application, group=group, region=EDGE_REGION
-    )
-    return OperatedSite(
-        name=name,
-        domain=domain,
-        rules=deployed.rules,
-        holdout=holdout,
-        store=_store(deployed, clock),
-        releases=releases,
-        records=CodeDeployRecords(application=application, group=group, releases=releases, region=EDGE_REGION),
-        alarms=CloudWatchAlarms(alarms, region=EDGE_REGION),
-        own_alarms=CloudWatchAlarms(own_alarms, region=EDGE_REGION),
-        signals=CloudWatchSignals(name, region=EDGE_REGION, clock=clock),
-        buckets={region: S3ObjectStore(bucket, region) for region, bucket in buckets.items()},
-        clock=clock,
-    )
-
-
-def _store(deployed: DeployedSite, clock: Clock) -> KeyValueStore:
-    return CloudFrontKeyValueStore(deployed.key_value_store_arn, clock=clock)
-
-
-def _names(value: Sequence[object]) -> tuple[str, ...]:
-    return tuple(str(name) for name in value)

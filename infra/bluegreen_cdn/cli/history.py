@@ -25,7 +25,7 @@ def history(site: str, as_json: bool) -> None:
     As far as CodeDeploy remembers, and while the versions of the release function exist. The first deploy is none. The
     reason is the control plane's for the last release and for those taken back by hand, else what CodeDeploy says.
     """
-    from bluegreen_cdn.aws.operator import open_site
+    from bluegreen_cdn.aws.operator_site import open_site
 
     releases = open_site(site).history()
     if as_json:

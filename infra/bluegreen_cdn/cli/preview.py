@@ -26,7 +26,7 @@ def preview(build: str, site: str, path: str, minutes: int, as_json: bool) -> No
 
     Give it to nobody who may not see the build: it works without any other credential, and cannot be called back.
     """
-    from bluegreen_cdn.aws.operator import open_site
+    from bluegreen_cdn.aws.operator_site import open_site
     from bluegreen_cdn.domain.builds import check_build_id
 
     check_build_id(build)

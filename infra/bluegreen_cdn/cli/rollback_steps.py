@@ -29,7 +29,7 @@ def operate(site: str, decide: Callable[[Scene], Plan], *, yes: bool, as_json: b
         yes: Whether the operator has agreed already.
         as_json: Print JSON only.
     """
-    from bluegreen_cdn.aws.operator import open_site
+    from bluegreen_cdn.aws.operator_site import open_site
 
     if as_json and not yes:
         raise click.UsageError("--json needs --yes, because nobody can be asked")

@@ -33,7 +33,7 @@ def status(site: str, watch: bool, as_json: bool, window_minutes: int) -> None:
 
     The error rates stand with their 95 % intervals: while these overlap, the difference may be chance.
     """
-    from bluegreen_cdn.aws.operator import open_site
+    from bluegreen_cdn.aws.operator_site import open_site
 
     deployed = open_site(site)
     if watch:
