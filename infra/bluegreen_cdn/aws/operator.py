@@ -112,10 +112,12 @@ class OperatedSite:
 
     def scene(self, look: Look) -> Scene:
         """What a command is decided on."""
+        # To stop a release nobody has to know what was before it; each look back costs calls, and it is urgent.
+        records = () if look.seen.running else self.records.newest(defaults.ROLLBACK_DEPLOYMENTS_LOOKED_AT)
         return Scene(
             seen=look.seen,
             published=self.published(),
-            history=tuple(record.deployment for record in self.records.all()),
+            history=tuple(record.deployment for record in records),
             log=look.log,
             unfit=self.unfit,
         )
@@ -143,10 +145,14 @@ class OperatedSite:
             schedule=self.records.schedule() if look.seen.running else None,
         )
 
-    def history(self) -> tuple[ReleaseRecord, ...]:
-        """Every release that can still be told, newest first."""
+    def history(self, deployments: int) -> tuple[ReleaseRecord, ...]:
+        """The releases that can still be told, newest first.
+
+        Args:
+            deployments: How many deployments to look at, rollbacks among them.
+        """
         look = self.look()
-        return release_history(self.records.all(), look.outcome, look.log)
+        return release_history(self.records.newest(deployments), look.outcome, look.log)
 
     def preview_link(self, build: str, *, path: str, lifetime_seconds: int) -> str:
         """An address that shows a build to whoever has it, until it expires.

@@ -12,8 +12,8 @@ from bluegreen_cdn.domain.status_releases import DeploymentRecord, Schedule
 class Records(Protocol):
     """What CodeDeploy remembers; the real one is `CodeDeployRecords`."""
 
-    def all(self) -> tuple[DeploymentRecord, ...]:
-        """Every deployment, newest first."""
+    def newest(self, count: int) -> tuple[DeploymentRecord, ...]:
+        """The newest deployments, newest first."""
 
     def schedule(self) -> Schedule | None:
         """The rollout."""
@@ -40,15 +40,15 @@ class FakeRecords:
     rollout: Schedule | None = None
     messages: dict[str, str] = field(default_factory=dict)
 
-    def all(self) -> tuple[DeploymentRecord, ...]:
-        """Every deployment, newest first."""
+    def newest(self, count: int) -> tuple[DeploymentRecord, ...]:
+        """The newest deployments, newest first."""
         return tuple(
             DeploymentRecord(
                 deployment=made,
                 ended=None if made.running else made.created + 60,
                 message=self.messages.get(made.id, ""),
             )
-            for made in self.history
+            for made in self.history[:count]
         )
 
     def schedule(self) -> Schedule | None:

@@ -34,22 +34,26 @@ class CodeDeployRecords:
         self._application, self._group, self._releases = application, group, releases
         self._codedeploy = codedeploy or client("codedeploy", region)
 
-    def all(self) -> tuple[DeploymentRecord, ...]:
-        """Every deployment that can still be told in builds, newest first."""
+    def newest(self, count: int) -> tuple[DeploymentRecord, ...]:
+        """The newest deployments that can still be told in builds, newest first.
+
+        Args:
+            count: How many to look at: each costs two calls or so.
+        """
         with translate_errors("codedeploy", "ListDeployments", self._application):
             pages = self._codedeploy.get_paginator("list_deployments").paginate(
                 applicationName=self._application, deploymentGroupName=self._group
             )
             ids = [deployment_id for page in pages for deployment_id in page.get("deployments", ())]
-        found = []
+        infos: list[dict[str, Any]] = []
         for start in range(0, len(ids), _PER_CALL):
             with translate_errors("codedeploy", "BatchGetDeployments", self._application):
                 answer = self._codedeploy.batch_get_deployments(deploymentIds=ids[start : start + _PER_CALL])
-            for info in answer["deploymentsInfo"]:
-                record = self._record(info)
-                if record is not None:
-                    found.append(record)
-        return tuple(sorted(found, key=lambda record: record.deployment.created, reverse=True))
+            infos += answer["deploymentsInfo"]
+        # The order of the list is promised nowhere.
+        infos.sort(key=lambda info: _epoch(info.get("createTime")) or 0.0, reverse=True)
+        found = (self._record(info) for info in infos[:count])
+        return tuple(record for record in found if record is not None)
 
     def schedule(self) -> Schedule | None:
         """The rollout of the group; None for a kind that is not known here."""

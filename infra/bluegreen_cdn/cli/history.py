@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bluegreen_cdn.cli.console import print_json
+from bluegreen_cdn.defaults import HISTORY_DEPLOYMENTS
 
 if TYPE_CHECKING:
     from bluegreen_cdn.domain.status_releases import ReleaseRecord
@@ -18,16 +19,23 @@ _COLUMNS = ("began", "build", "from", "result", "took", "deployment", "reason")
 
 @click.command()
 @click.option("--site", required=True, help="The site's name.")
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 1000),
+    default=HISTORY_DEPLOYMENTS,
+    show_default=True,
+    help="How many deployments to look at, rollbacks among them.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def history(site: str, as_json: bool) -> None:
-    """Every release, newest first: how it went, and why.
+def history(site: str, limit: int, as_json: bool) -> None:
+    """The releases, newest first: how each went, and why.
 
     As far as CodeDeploy remembers, and while the versions of the release function exist. The first deploy is none. The
     reason is the control plane's for the last release and for those taken back by hand, else what CodeDeploy says.
     """
     from bluegreen_cdn.aws.operator_site import open_site
 
-    releases = open_site(site).history()
+    releases = open_site(site).history(limit)
     if as_json:
         print_json({"site": site, "releases": [release.to_json() for release in releases]})
     elif not releases:
