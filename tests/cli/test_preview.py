@@ -33,6 +33,7 @@ def test_scripts_get_json(shop: Any, bluegreen: Any) -> None:
         (["nope"], "there is no build 'nope'"),
         (["old"], "under other classification rules"),
         (["three", "--path", "//elsewhere"], "must begin with one '/'"),
+        (["three", "--base-url", "www.example.com"], "it must be scheme and host"),
         (["three", "--minutes", "0"], "0 is not in the range"),
     ],
 )
@@ -41,3 +42,8 @@ def test_what_cannot_be_shown_is_refused(shop: Any, bluegreen: Any, arguments: l
     assert code != 0
     assert reason in complaint
     assert said == ""
+
+
+def test_a_site_with_a_name_of_its_own_is_shown_there(shop: Any, bluegreen: Any) -> None:
+    said = bluegreen("preview", "three", "--base-url", "https://www.example.com/")[1]
+    assert said.startswith("https://www.example.com/?__bg_preview=three~")

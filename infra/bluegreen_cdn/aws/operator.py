@@ -154,13 +154,14 @@ class OperatedSite:
         look = self.look()
         return release_history(self.records.newest(deployments), look.outcome, look.log)
 
-    def preview_link(self, build: str, *, path: str, lifetime_seconds: int) -> str:
+    def preview_link(self, build: str, *, path: str, lifetime_seconds: int, base: str | None = None) -> str:
         """An address that shows a build to whoever has it, until it expires.
 
         Args:
             build: The build.
             path: What to show.
             lifetime_seconds: How long.
+            base: Scheme and host, such as `https://www.example.com`. Default: CloudFront's own domain name.
 
         Raises:
             OperationRefused: There is no such build, or it could not be served.
@@ -175,9 +176,10 @@ class OperatedSite:
             raise ReleaseError(f"site {self.name!r} has no secret to sign with: deploy it again")
         expires = int(self.clock.now()) + lifetime_seconds
         token = sign_token(secret, build, purpose=TokenPurpose.PREVIEW, expires=expires)
+        scheme, host, *_ = urlsplit(base or f"https://{self.domain}")
         address = urlsplit(path)
         query = f"{address.query}&" if address.query else ""
-        return urlunsplit(("https", self.domain, address.path, f"{query}{PREVIEW_PARAMETER}={token}", address.fragment))
+        return urlunsplit((scheme, host, address.path, f"{query}{PREVIEW_PARAMETER}={token}", address.fragment))
 
     def published(self) -> tuple[str, ...]:
         """The builds that exist."""
