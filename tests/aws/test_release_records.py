@@ -56,9 +56,10 @@ def test_all_that_can_still_be_told_newest_first() -> None:
     infos = [info(number) for number in range(1, 31)]
     infos[-1]["errorInformation"] = {"code": "ALARM_ACTIVE", "message": " an alarm "}
     # One whose version of the release function is gone: it cannot be told in builds.
-    stub = Stub([*infos, {"deploymentId": "d-99", "createTime": ENDED}])
+    stub = Stub([*infos, {"deploymentId": "d-99", "createTime": ENDED, "status": "Stopped"}])
     found = records(stub, releases).newest(100)
-    assert [record.deployment.id for record in found] == [f"d-{number}" for number in range(30, 0, -1)]
+    assert [record.deployment.id for record in found] == [f"d-{number}" for number in range(30, 0, -1)] + ["d-99"]
+    assert (found[-1].deployment.target, found[-1].deployment.status) == ("?", DeploymentStatus.STOPPED)
     assert (found[0].message, found[0].ended, found[1].message) == ("an alarm", ENDED.timestamp(), "")
     assert stub.asked == [25, 6]
     assert [record.deployment.id for record in records(stub, releases).newest(2)] == ["d-30", "d-29"]

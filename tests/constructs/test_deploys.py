@@ -20,6 +20,7 @@ CDK = ROOT / "node_modules" / ".bin" / "cdk"
 TIME_SCALE = 120.0
 QUICKLY = "rollout=all-at-once:bake=0m"
 IN_STEPS = "rollout=canary:10%:60m:bake=0m"
+SLOWLY = "rollout=canary:10%:240m:bake=0m"
 
 pytestmark = [
     pytest.mark.cloud,
@@ -241,14 +242,14 @@ def test_an_operator_goes_back_and_forth_without_moving_the_alias(site: Site, bu
     # In the middle of a release: out at the edge at once, and CodeDeploy takes the alias back.
     deploys: list[int] = []
     releasing = threading.Thread(
-        target=lambda: deploys.append(site.deploy(f"build={builds[other]}", f"build_id={other}", IN_STEPS).returncode)
+        target=lambda: deploys.append(site.deploy(f"build={builds[other]}", f"build_id={other}", SLOWLY).returncode)
     )
     releasing.start()
     end = time.monotonic() + 120
     while status()["edge"]["weight"] != 1000 and time.monotonic() < end:
         time.sleep(0.1)
     during = status()
-    assert during["deployment"]["next"] == "100 %, 60 min after 10 % began"
+    assert during["deployment"]["next"] == "100 %, 240 min after 10 % began"
     bluegreen("rollback", "--yes")
     assert (status()["edge"]["stable"], status()["edge"]["weight"]) == (now, 0)
     releasing.join()

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,7 @@ from bluegreen_cdn.domain.operations_log import OperationsLog, TakenBack
 from bluegreen_cdn.domain.routing import RoutingState
 from bluegreen_cdn.domain.status import SiteStatus, site_status
 from bluegreen_cdn.domain.status_rates import ErrorRate, wilson_interval
-from bluegreen_cdn.domain.status_releases import DeploymentRecord, Schedule, next_step, release_history
+from bluegreen_cdn.domain.status_releases import UNKNOWN_BUILD, DeploymentRecord, Schedule, next_step, release_history
 
 RUNNING = Deployment(id="d-2", target="b", previous="a", status=DeploymentStatus.RUNNING, created=900)
 CANARY = Schedule(step_basis_points=1000, interval_minutes=5)
@@ -130,16 +131,20 @@ def test_the_history_takes_each_reason_from_who_knows_it() -> None:
     ]
     outcome = Outcome(build="b", deployment="d-5", kind=OutcomeKind.REFUSED, reason="index.html: missing", at=1)
     log = OperationsLog((TakenBack(build="b", deployment="d-2", to="a", at=1),))
-    lines = release_history(records, outcome, log)
+    gone = Deployment(id="d-0", target=UNKNOWN_BUILD, previous=UNKNOWN_BUILD, status=DeploymentStatus.FAILED)
+    unknown, refused = DeploymentRecord(deployment=gone), replace(outcome, build="z", deployment="d-0")
+    lines = release_history([*records, unknown], {"d-5": outcome, "d-0": refused}, log)
     assert [(line.deployment, line.result, line.reason) for line in lines] == [
         ("d-5", "refused", "index.html: missing"),
         ("d-3", "stopped", "an alarm"),
         ("d-2", "withdrawn", "rolled back by hand, to build a"),
         ("d-1", "promoted", ""),
+        ("d-0", "refused", "index.html: missing"),
     ]
+    assert lines[-1].build == "z"
 
 
 def test_a_promotion_noted_before_the_end_is_not_believed_of_a_deployment_that_failed() -> None:
     outcome = Outcome(build="b", deployment="d-1", kind=OutcomeKind.PROMOTED, reason="build b is stable", at=1)
-    (line,) = release_history([record(1, DeploymentStatus.FAILED)], outcome, OperationsLog())
+    (line,) = release_history([record(1, DeploymentStatus.FAILED)], {"d-1": outcome}, OperationsLog())
     assert line.result == "failed"

@@ -17,7 +17,7 @@ from bluegreen_cdn.domain.operations import Plan, Scene
 from bluegreen_cdn.domain.operations_log import OPERATIONS_KEY, OperationsLog
 from bluegreen_cdn.domain.routing import RoutingState
 from bluegreen_cdn.domain.status import SiteStatus, site_status
-from bluegreen_cdn.domain.status_releases import ReleaseRecord, release_history
+from bluegreen_cdn.domain.status_releases import UNKNOWN_BUILD, ReleaseRecord, release_history
 from bluegreen_cdn.domain.tokens import TokenPurpose, sign_token
 from bluegreen_cdn.errors import NotFound, OperationRefused, PreconditionFailed, ReleaseError
 from bluegreen_cdn.publish.object_store import ObjectStore
@@ -117,7 +117,7 @@ class OperatedSite:
         return Scene(
             seen=look.seen,
             published=self.published(),
-            history=tuple(record.deployment for record in records),
+            history=tuple(record.deployment for record in records if record.deployment.target != UNKNOWN_BUILD),
             log=look.log,
             unfit=self.unfit,
         )
@@ -152,7 +152,11 @@ class OperatedSite:
             deployments: How many deployments to look at, rollbacks among them.
         """
         look = self.look()
-        return release_history(self.records.newest(deployments), look.outcome, look.log)
+        records = self.records.newest(deployments)
+        keys = {record.deployment.id: f"{defaults.OUTCOME_KEY}/{record.deployment.id}" for record in records}
+        values = self.store.read(*keys.values()).values
+        outcomes = {made: Outcome.from_json(text) for made, key in keys.items() if (text := values[key]) is not None}
+        return release_history(records, outcomes, look.log)
 
     def preview_link(self, build: str, *, path: str, lifetime_seconds: int, base: str | None = None) -> str:
         """An address that shows a build to whoever has it, until it expires.
@@ -255,7 +259,7 @@ class OperatedSite:
         if plan.control != look.seen.control:
             puts[defaults.CONTROL_KEY] = plan.control.to_json()
         if puts and plan.outcome is not None:
-            puts[defaults.OUTCOME_KEY] = plan.outcome.to_json()
+            puts |= plan.outcome.puts()
         if puts and plan.log is not None:
             puts[OPERATIONS_KEY] = plan.log.to_json()
         if puts:

@@ -4,8 +4,10 @@ import datetime
 from typing import Any
 
 from bluegreen_cdn.aws.ports import Releases
+from bluegreen_cdn.aws.releases import is_rollback, status_of
 from bluegreen_cdn.aws.session import client, translate_errors
-from bluegreen_cdn.domain.status_releases import DeploymentRecord, Schedule
+from bluegreen_cdn.domain.observation import Deployment
+from bluegreen_cdn.domain.status_releases import UNKNOWN_BUILD, DeploymentRecord, Schedule
 from bluegreen_cdn.errors import ForeignState, NotFound
 
 _PER_CALL = 25
@@ -35,7 +37,7 @@ class CodeDeployRecords:
         self._codedeploy = codedeploy or client("codedeploy", region)
 
     def newest(self, count: int) -> tuple[DeploymentRecord, ...]:
-        """The newest deployments that can still be told in builds, newest first.
+        """The newest deployments, newest first.
 
         Args:
             count: How many to look at: each costs two calls or so.
@@ -52,8 +54,7 @@ class CodeDeployRecords:
             infos += answer["deploymentsInfo"]
         # The order of the list is promised nowhere.
         infos.sort(key=lambda info: _epoch(info.get("createTime")) or 0.0, reverse=True)
-        found = (self._record(info) for info in infos[:count])
-        return tuple(record for record in found if record is not None)
+        return tuple(self._record(info) for info in infos[:count])
 
     def schedule(self) -> Schedule | None:
         """The rollout of the group; None for a kind that is not known here."""
@@ -78,11 +79,19 @@ class CodeDeployRecords:
             )
         return Schedule(step_basis_points=10_000) if routing.get("type") == "AllAtOnce" else None
 
-    def _record(self, info: dict[str, Any]) -> DeploymentRecord | None:
+    def _record(self, info: dict[str, Any]) -> DeploymentRecord:
         try:
             deployment = self._releases.deployment(info["deploymentId"])
-        except (ForeignState, NotFound):  # its version is gone, or it is somebody else's
-            return None
+        except (ForeignState, NotFound):
+            # A failed release's version is removed with it, so nobody can tell its build from CodeDeploy.
+            deployment = Deployment(
+                id=info["deploymentId"],
+                target=UNKNOWN_BUILD,
+                previous=UNKNOWN_BUILD,
+                status=status_of(info),
+                is_rollback=is_rollback(info),
+                created=_epoch(info.get("createTime")) or 0.0,
+            )
         return DeploymentRecord(
             deployment=deployment,
             ended=_epoch(info.get("completeTime")),

@@ -30,8 +30,8 @@ _COLUMNS = ("began", "build", "from", "result", "took", "deployment", "reason")
 def history(site: str, limit: int, as_json: bool) -> None:
     """The releases, newest first: how each went, and why.
 
-    As far as CodeDeploy remembers, and while the versions of the release function exist. The first deploy is none. The
-    reason is the control plane's for the last release and for those taken back by hand, else what CodeDeploy says.
+    As far as CodeDeploy remembers; the first deploy is none. The reason is the control plane's own where it has noted
+    one, else CodeDeploy's. A build that nobody can tell any more is shown as "?".
     """
     from bluegreen_cdn.aws.operator_site import open_site
 

@@ -299,7 +299,9 @@ def _release_of(scene: Scene, build: str) -> Deployment | None:
 def _check_servable(scene: Scene, build: str) -> None:
     if build not in scene.published:
         raise OperationRefused(_no_such_build(scene, build))
-    latch = next((latch for latch in scene.seen.control.latches if latch.build == build), None)
+    # As of the sync's next look: it may have still to take the build out, or to forget that it was.
+    _, control = _consequence(scene.seen, scene.seen.control)
+    latch = next((latch for latch in control.latches if latch.build == build), None)
     if latch is not None:
         raise OperationRefused(
             f"build {build} was taken out during deployment {latch.deployment}, which is not over; wait until it is, "

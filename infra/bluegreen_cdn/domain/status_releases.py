@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bluegreen_cdn.domain.control import HookKind, Outcome, OutcomeKind, PendingHook
 from bluegreen_cdn.domain.observation import Deployment, DeploymentStatus
 from bluegreen_cdn.domain.operations_log import OperationsLog
 
+UNKNOWN_BUILD = "?"
+"""In place of a build that nobody can tell any more. No build can have this name."""
 _RESULTS = {
     DeploymentStatus.RUNNING: "in progress",
     DeploymentStatus.SUCCEEDED: "promoted",
@@ -68,13 +70,13 @@ class ReleaseRecord:
 
 
 def release_history(
-    records: Sequence[DeploymentRecord], outcome: Outcome | None, log: OperationsLog
+    records: Sequence[DeploymentRecord], outcomes: Mapping[str, Outcome], log: OperationsLog
 ) -> tuple[ReleaseRecord, ...]:
     """Put together what is known of every release, newest first.
 
     Args:
         records: All deployments that CodeDeploy remembers, newest first; rollbacks tell about the release before them.
-        outcome: The control plane's own note, which it keeps for one release only.
+        outcomes: The control plane's own notes, by deployment.
         log: The releases that operators have taken back after their success.
     """
     lines = []
@@ -83,17 +85,17 @@ def release_history(
         if made.is_rollback:
             continue
         result, reason = _RESULTS[made.status], record.message
-        taken_back = log.of(made.id)
+        taken_back, outcome = log.of(made.id), outcomes.get(made.id)
         if taken_back is not None:
             result, reason = "withdrawn", f"rolled back by hand, to build {taken_back.to}"
-        elif outcome is not None and outcome.deployment == made.id:
+        elif outcome is not None:
             reason = outcome.reason
             # A promotion is only believed of a deployment that has succeeded: the note may be older than its end.
             if not made.running and (outcome.kind is not OutcomeKind.PROMOTED or _succeeded(made)):
                 result = outcome.kind.value
         lines.append(
             ReleaseRecord(
-                build=made.target,
+                build=outcome.build if outcome is not None else made.target,
                 previous=made.previous,
                 deployment=made.id,
                 began=made.created,

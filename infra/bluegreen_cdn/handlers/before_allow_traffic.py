@@ -200,7 +200,7 @@ def _keep_reason(here: Cloud, release: Deployment, why: str) -> None:
     try:
         for _ in range(defaults.CONFLICT_ATTEMPTS):
             try:
-                here.store.update({defaults.OUTCOME_KEY: outcome.to_json()}, etag=here.store.read().etag)
+                here.store.update(outcome.puts(), etag=here.store.read().etag)
             except PreconditionFailed:
                 continue
             return
