@@ -206,3 +206,23 @@ def test_two_sites_live_in_one_stack(synthesise: Any) -> None:
 
 def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
+
+
+def test_whoever_may_roll_back_may_stop_a_deployment_and_not_move_the_alias(synthesise: Any) -> None:
+    def operators(stack: cdk.Stack, site: BlueGreenSite) -> None:
+        site.grant_rollback(iam.Role(stack, "Operators", assumed_by=iam.AccountRootPrincipal()))
+
+    templates = synthesise(after=operators)
+    (policy,) = (
+        resource
+        for logical_id, resource in templates.of_type("AWS::IAM::Policy", "web").items()
+        if logical_id.startswith("Operators")
+    )
+    statements = policy["Properties"]["PolicyDocument"]["Statement"]
+    actions = {
+        action
+        for statement in statements
+        for action in ([statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"])
+    }
+    assert {"codedeploy:StopDeployment", "cloudfront-keyvaluestore:UpdateKeys", "s3:GetObject"} <= actions
+    assert not {action for action in actions if re.search("Update(Alias|Function)|Put|Delete|CreateDeployment", action)}
