@@ -114,6 +114,9 @@ LAMBDA_MARGIN_SECONDS = 10
 """Of a function's time that are kept for its last words."""
 DEPLOYMENTS_WATCHED_HOURS = 72
 """A deployment with both hooks ends within 50 hours."""
+ROLLBACK_DEPLOYMENTS_LOOKED_AT = 20
+HISTORY_DEPLOYMENTS = 50
+"""Of the newest: CodeDeploy keeps them for years, and each costs two calls to be told in builds."""
 SYNC_HEARTBEAT_METRIC = "SyncHeartbeat"
 DRIFT_METRIC = "Drift"
 VERIFY_WORKERS = 16

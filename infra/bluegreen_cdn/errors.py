@@ -15,7 +15,8 @@
     │   └── FileChanged                 a file of the build was written to while it was published
     ├── ReleaseError
     │   ├── ReleaseInProgress           a second candidate while one is being let in
-    │   └── VerificationFailed          an object is missing or differs in a region
+    │   ├── VerificationFailed          an object is missing or differs in a region
+    │   └── OperationRefused            what an operator asks for makes no sense now; nothing was done
     ├── CloudError                      the cloud said no; carries service, operation and code
     │   ├── NotFound
     │   ├── PreconditionFailed          somebody else wrote first
@@ -98,6 +99,10 @@ class ReleaseInProgress(ReleaseError):
 
 class VerificationFailed(ReleaseError):
     """An object of a build is missing or differs in a region."""
+
+
+class OperationRefused(ReleaseError):
+    """What an operator asks for makes no sense in the present state; nothing was done."""
 
 
 class CloudError(BlueGreenError):

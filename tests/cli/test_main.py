@@ -9,6 +9,19 @@ from bluegreen_cdn.cli import main as command
 from bluegreen_cdn.errors import InvalidBuild, LocalCloudError
 
 HEAVY = ("aws_cdk", "boto3", "botocore", "rich", "aiohttp", "ministack", "jsii")
+COMMANDS = (
+    "gc",
+    "history",
+    "local",
+    "preview",
+    "publish",
+    "rehearse",
+    "rollback",
+    "status",
+    "unpin",
+    "verify",
+    "withdraw",
+)
 
 
 def test_help_imports_nothing_heavy() -> None:
@@ -28,12 +41,12 @@ def test_help_lists_every_command_and_comes_at_once() -> None:
             [sys.executable, "-m", "bluegreen_cdn.cli.main", "--help"], capture_output=True, text=True, timeout=30
         )
         times.append(time.perf_counter() - before)
-    for name in ("gc", "local", "publish", "rehearse", "verify"):
+    for name in COMMANDS:
         assert f"  {name} " in done.stdout
     assert min(times) < 0.3
 
 
-@pytest.mark.parametrize("name", ["gc", "local", "publish", "rehearse", "verify"])
+@pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_can_be_imported_and_is_described_as_the_list_says(name: str) -> None:
     context = command.bluegreen.make_context("bluegreen", [name], resilient_parsing=True)
     found = command.bluegreen.get_command(context, name)

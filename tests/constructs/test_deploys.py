@@ -20,6 +20,7 @@ CDK = ROOT / "node_modules" / ".bin" / "cdk"
 TIME_SCALE = 120.0
 QUICKLY = "rollout=all-at-once:bake=0m"
 IN_STEPS = "rollout=canary:10%:60m:bake=0m"
+SLOWLY = "rollout=canary:10%:240m:bake=0m"
 
 pytestmark = [
     pytest.mark.cloud,
@@ -197,3 +198,63 @@ def test_the_store_was_seeded_once_and_follows(site: Site) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["stable"] == site.live()[0]
+
+
+def test_an_operator_goes_back_and_forth_without_moving_the_alias(site: Site, builds: dict[str, Path]) -> None:
+    def bluegreen(*arguments: str, code: int = 0) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "bluegreen_cdn.cli.main", *arguments, "--site", "shop"],
+            env=site.environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def status() -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(bluegreen("status", "--json"))
+        return found
+
+    now, (other,) = site.live()[0], {"one", "two"} - {site.live()[0]}
+    before = status()
+    assert (before["edge"]["stable"], before["alias"]["primary"], before["pin"]) == (now, now, None)
+    assert (before["alarms"]["missing"], before["drift"]) == ([], [])
+    assert {build["build"]: build["role"] for build in before["builds"]} == {now: "stable", other: "other"}
+    assert "nobody can be asked" in bluegreen("rollback", code=2)
+
+    bluegreen("rollback", "--yes")
+    pinned = status()
+    assert (pinned["edge"]["stable"], pinned["alias"]["primary"], pinned["pin"]) == (other, now, other)
+    assert pinned["edge"]["epoch"] == before["edge"]["epoch"] + 1
+    assert "nothing to do: " in bluegreen("rollback", "--yes")
+    newest, *_ = json.loads(bluegreen("history", "--json"))["releases"]
+    assert (newest["build"], newest["result"], newest["reason"]) == (
+        now,
+        "withdrawn",
+        f"rolled back by hand, to build {other}",
+    )
+    bluegreen("unpin", "--yes")
+    assert (status()["edge"]["stable"], status()["pin"]) == (now, None)
+    assert "__bg_preview=" + other in bluegreen("preview", other)
+
+    # In the middle of a release: out at the edge at once, and CodeDeploy takes the alias back.
+    deploys: list[int] = []
+    releasing = threading.Thread(
+        target=lambda: deploys.append(site.deploy(f"build={builds[other]}", f"build_id={other}", SLOWLY).returncode)
+    )
+    releasing.start()
+    end = time.monotonic() + 120
+    while status()["edge"]["weight"] != 1000 and time.monotonic() < end:
+        time.sleep(0.1)
+    during = status()
+    assert during["deployment"]["next"] == "100 %, 240 min after 10 % began"
+    bluegreen("rollback", "--yes")
+    assert (status()["edge"]["stable"], status()["edge"]["weight"]) == (now, 0)
+    releasing.join()
+    assert deploys != [0]
+    assert site.live() == (now, {})
+    newest, *_ = json.loads(bluegreen("history", "--json"))["releases"]
+    assert (newest["build"], newest["result"]) == (other, "withdrawn")
+    assert newest["reason"] == f"build {other} was taken back by hand"

@@ -114,7 +114,10 @@ def test_the_command_line_finds_everything_in_parameters(templates: Any) -> None
         for stack in ("shop-edge", "web")
     }
     parts = ("distribution-id", "distribution-domain", "key-value-store-arn", "regions", "rules", "mode")
-    assert names == {"shop-edge": {f"/bluegreen/shop/{part}" for part in parts}, "web": {"/bluegreen/shop/alias"}}
+    assert names == {
+        "shop-edge": {f"/bluegreen/shop/{part}" for part in parts},
+        "web": {"/bluegreen/shop/alias", "/bluegreen/shop/control"},
+    }
 
 
 def test_whoever_may_publish_may_add_and_not_delete(synthesise: Any) -> None:
@@ -218,3 +221,23 @@ def test_two_sites_live_in_one_stack(synthesise: Any) -> None:
 
 def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
+
+
+def test_whoever_may_roll_back_may_stop_a_deployment_and_not_move_the_alias(synthesise: Any) -> None:
+    def operators(stack: cdk.Stack, site: BlueGreenSite) -> None:
+        site.grant_rollback(iam.Role(stack, "Operators", assumed_by=iam.AccountRootPrincipal()))
+
+    templates = synthesise(after=operators)
+    (policy,) = (
+        resource
+        for logical_id, resource in templates.of_type("AWS::IAM::Policy", "web").items()
+        if logical_id.startswith("Operators")
+    )
+    statements = policy["Properties"]["PolicyDocument"]["Statement"]
+    actions = {
+        action
+        for statement in statements
+        for action in ([statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"])
+    }
+    assert {"codedeploy:StopDeployment", "cloudfront-keyvaluestore:UpdateKeys", "s3:GetObject"} <= actions
+    assert not {action for action in actions if re.search("Update(Alias|Function)|Put|Delete|CreateDeployment", action)}

@@ -99,3 +99,11 @@ def test_a_newer_outcome_is_refused() -> None:
     value = json.loads(Outcome(build="a", deployment="d", kind=OutcomeKind.REFUSED, reason="x", at=1).to_json())
     with pytest.raises(UnsupportedFormat):
         Outcome.from_json(json.dumps({**value, "format": 9}))
+
+
+def test_an_outcome_is_kept_as_the_last_one_and_for_its_deployment() -> None:
+    outcome = Outcome(build="b", deployment="d-1", kind=OutcomeKind.WITHDRAWN, reason="worse", at=1)
+    assert set(outcome.puts()) == {"outcome", "outcome/d-1"}
+    assert {Outcome.from_json(text) for text in outcome.puts().values()} == {outcome}
+    nameless = Outcome(build="b", deployment="-", kind=OutcomeKind.PROMOTED, reason="stable", at=1)
+    assert set(nameless.puts()) == {"outcome"}

@@ -93,8 +93,8 @@ class CodeDeployReleases:
             id=deployment_id,
             target=self._build_of(target),
             previous=self._build_of(previous),
-            status=_STATUS.get(info["status"], DeploymentStatus.RUNNING),
-            is_rollback=info.get("creator") in _ROLLBACK_CREATORS,
+            status=status_of(info),
+            is_rollback=is_rollback(info),
             created=_epoch(info.get("createTime")),
         )
         if not made.running:
@@ -153,6 +153,16 @@ class CodeDeployReleases:
                     f"that this site's stack has made may be deployed"
                 ) from error
         return self._builds[version]
+
+
+def status_of(info: Mapping[str, Any]) -> DeploymentStatus:
+    """What has become of a deployment, from CodeDeploy's description of it."""
+    return _STATUS.get(info["status"], DeploymentStatus.RUNNING)
+
+
+def is_rollback(info: Mapping[str, Any]) -> bool:
+    """Whether a deployment takes another one back, from CodeDeploy's description of it."""
+    return info.get("creator") in _ROLLBACK_CREATORS
 
 
 def _content(info: Mapping[str, Any]) -> str:

@@ -23,6 +23,7 @@ class DeployedSite:
         buckets: The bucket of every region, the primary one first. Default: the one in us-east-1.
         function: Its release function. Default: it does not say.
         alias: That function's alias. Default: it does not say.
+        parameters: All that it says, as text by the last part of the parameter's name. Default: nothing.
     """
 
     name: str
@@ -33,6 +34,7 @@ class DeployedSite:
     buckets: Mapping[str, str] = field(default_factory=dict)
     function: str | None = None
     alias: str | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """The bucket that is written to is one of the buckets."""
@@ -78,4 +80,5 @@ def find_site(name: str) -> DeployedSite:
         key_value_store_arn=arn,
         rules=rules,
         mode=values.get("mode"),
+        parameters=values,
     )

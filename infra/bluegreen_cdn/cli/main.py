@@ -18,14 +18,20 @@ INTERRUPTED_EXIT_CODE = 130
 # name: (module, attribute, one line of help). The help stands here so that listing the commands imports none of them.
 _COMMANDS = {
     "gc": ("bluegreen_cdn.cli.gc", "gc", "Remove builds that nobody can ask for any more."),
+    "history": ("bluegreen_cdn.cli.history", "history", "Every release, how it went and why."),
     "local": ("bluegreen_cdn.cli.local", "local", "Run the local cloud and the edge simulator on this machine."),
+    "preview": ("bluegreen_cdn.cli.preview", "preview", "Make a link that shows one build to its holder, for a while."),
     "publish": ("bluegreen_cdn.cli.publish", "publish", "Publish a build folder, without releasing it."),
     "rehearse": (
         "bluegreen_cdn.cli.rehearse",
         "rehearse",
         "Carry out whole releases on this machine and report on them.",
     ),
+    "rollback": ("bluegreen_cdn.cli.rollback", "rollback", "Stop the release in progress, or pin an earlier build."),
+    "status": ("bluegreen_cdn.cli.status", "status", "What a site serves to whom, and how that goes."),
+    "unpin": ("bluegreen_cdn.cli.unpin", "unpin", "Let the edge follow the alias again after a rollback."),
     "verify": ("bluegreen_cdn.cli.verify", "verify", "Verify a build in every region, and mend it."),
+    "withdraw": ("bluegreen_cdn.cli.withdraw", "withdraw", "Stop serving a build's documents."),
 }
 
 

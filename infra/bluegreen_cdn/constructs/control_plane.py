@@ -51,6 +51,23 @@ class ControlPlane:
             "HOLDOUT_BASIS_POINTS": str(self.release.rollout.holdout_basis_points),
         }
 
+    def parameter(self, own_alarms: Sequence[cloudwatch.IAlarm]) -> str:
+        """What the command line has to know, as one JSON text.
+
+        Args:
+            own_alarms: Alarms about the control plane itself, which stop no release.
+        """
+        return Stack.of(self.release).to_json_string(
+            {
+                "application": self.release.application.ref,
+                "group": self.release.deployment_group.ref,
+                "alarms": [alarm.alarm_name for alarm in self.alarms],
+                "own_alarms": [alarm.alarm_name for alarm in own_alarms],
+                "buckets": dict(self.bucket_names),
+                "holdout": self.release.rollout.holdout_basis_points,
+            }
+        )
+
     def allow_watching(self, handler: HandlerFunction) -> None:
         """Let a function see routing state, alias, versions, deployments and alarms, and answer a waiting hook."""
         function_arn = self.release.function.function_arn

@@ -23,6 +23,7 @@ from bluegreen_cdn.constructs.collector import Retention, RetentionCollector
 from bluegreen_cdn.constructs.control_plane import ControlPlane
 from bluegreen_cdn.constructs.distribution import EdgeDistribution
 from bluegreen_cdn.constructs.names import bucket_name, check_site_name, parameter_name
+from bluegreen_cdn.constructs.operator_rights import operator_statements
 from bluegreen_cdn.constructs.published_build import PublishedBuild, publish_statements
 from bluegreen_cdn.constructs.release_alarms import ReleaseAlarms
 from bluegreen_cdn.constructs.release_alias import ALIAS, ReleaseAlias
@@ -195,7 +196,7 @@ class BlueGreenSite(Construct):
             rollout=rollout,
             alarms=self.release_alarms.alarms,
         )
-        control_plane = ControlPlane(
+        self._control_plane = control_plane = ControlPlane(
             name=self.name,
             key_value_store_arn=self.key_value_store.key_value_store_arn,
             distribution_domain=self.distribution.distribution_domain_name,
@@ -213,6 +214,12 @@ class BlueGreenSite(Construct):
             "ParameterAlias",
             parameter_name=parameter_name(self.name, "alias"),
             string_value=f"{self.release.function.function_name}:{ALIAS}",
+        )
+        ssm.StringParameter(
+            self,
+            "ParameterControl",
+            parameter_name=parameter_name(self.name, "control"),
+            string_value=control_plane.parameter([self.sync.dead, self.sync.drift]),
         )
 
     @property
@@ -256,6 +263,15 @@ class BlueGreenSite(Construct):
             ],
         )
         for statement in (*statements, parameters):
+            grantee.grant_principal.add_to_principal_policy(statement)
+
+    def grant_rollback(self, grantee: iam.IGrantable) -> None:
+        """Let somebody look at the site, take releases back and make preview links with the command line.
+
+        Args:
+            grantee: Whom. They can read the secret that preview links are signed with.
+        """
+        for statement in operator_statements(self._control_plane):
             grantee.grant_principal.add_to_principal_policy(statement)
 
     def metric_page_loads(

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
+from bluegreen_cdn.defaults import OUTCOME_KEY
 from bluegreen_cdn.domain.builds import check_build_id
 from bluegreen_cdn.errors import ForeignState, InvalidBuildId, UnsupportedFormat
 
@@ -184,6 +185,16 @@ class Outcome:
             "at": self.at,
         }
         return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+    def puts(self) -> dict[str, str]:
+        """What is stored of it: the last outcome, and the outcome of its deployment, which stays.
+
+        CodeDeploy cannot tell later which build a failed deployment was for: its version is removed with it.
+        """
+        text = self.to_json()
+        if self.deployment == BEFORE_ALL_RELEASES:
+            return {OUTCOME_KEY: text}
+        return {OUTCOME_KEY: text, f"{OUTCOME_KEY}/{self.deployment}": text}
 
     @classmethod
     def from_json(cls, text: str) -> Outcome:

@@ -100,7 +100,7 @@ def _check_nothing_else_in_progress(here: Cloud, release: Deployment) -> None:
     if others:
         raise ReleaseInProgress(
             f"build {release.target} cannot be let in: deployment {others[0].id} of build {others[0].target} is in "
-            f"progress; wait for it, or stop it (aws deploy stop-deployment --deployment-id {others[0].id})"
+            f"progress; wait for it, or take it back (bluegreen rollback --site {here.settings.site})"
         )
     if seen.routing.weight and seen.routing.candidate != release.target:
         raise ReleaseInProgress(
@@ -146,7 +146,7 @@ def _keep_reason(here: Cloud, release: Deployment, why: str) -> None:
     try:
         for _ in range(defaults.CONFLICT_ATTEMPTS):
             try:
-                here.store.update({defaults.OUTCOME_KEY: outcome.to_json()}, etag=here.store.read().etag)
+                here.store.update(outcome.puts(), etag=here.store.read().etag)
             except PreconditionFailed:
                 continue
             return

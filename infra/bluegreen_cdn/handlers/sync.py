@@ -134,7 +134,7 @@ def _act(here: Cloud, seen: Observed, decision: Decision, etag: str) -> None:
     if decision.control != seen.control:
         puts[defaults.CONTROL_KEY] = decision.control.to_json()
     if decision.outcome is not None:
-        puts[defaults.OUTCOME_KEY] = decision.outcome.to_json()
+        puts |= decision.outcome.puts()
     if puts:
         etag = here.store.update(puts, etag=etag)
         log("state changed", why="; ".join(decision.reasons), **_summary(decision.routing))
