@@ -1,7 +1,5 @@
 """A deployed site on fakes, as the operator's commands meet it."""
 
-import hashlib
-import io
 from collections.abc import Callable
 from typing import Any
 
@@ -21,37 +19,13 @@ from bluegreen_cdn.domain.status_releases import Schedule
 from bluegreen_cdn.handlers.settings import Cloud, Settings
 from bluegreen_cdn.handlers.sync import sync_once
 from bluegreen_cdn.publish.execute import execute
+from bluegreen_cdn.publish.memory_source import MemorySource
 from bluegreen_cdn.publish.memory_store import MemoryStore
 from bluegreen_cdn.publish.plan import plan_publish
-from bluegreen_cdn.publish.source import SourceFile
 
 REGIONS = ("us-east-1", "eu-west-1")
 RULES = ClassificationRules.default()
 SECRET = "5ec2e7" * 10 + "5ec2"
-
-
-class TextSource:
-    """A build whose every file holds some text."""
-
-    name = "the build"
-
-    def __init__(self, **texts: str) -> None:
-        self._texts = {name.replace("_", "."): text for name, text in texts.items()}
-
-    def listing(self) -> tuple[SourceFile, ...]:
-        return tuple(
-            SourceFile(path=path, size=len(text), sha256=hashlib.sha256(text.encode()).hexdigest())
-            for path, text in sorted(self._texts.items())
-        )
-
-    def open(self, file: SourceFile) -> io.BytesIO:
-        return io.BytesIO(self._texts[file.path].encode())
-
-    def __enter__(self) -> "TextSource":
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        pass
 
 
 class Shop:
@@ -76,7 +50,7 @@ class Shop:
         self.sync()
 
     def publish(self, build: str, rules: ClassificationRules = RULES) -> None:
-        source = TextSource(index_html=f"<p>{build}", favicon_ico=build)
+        source = MemorySource({"index.html": f"<p>{build}", "favicon.ico": build})
         for bucket in self.buckets.values():
             execute(plan_publish(build, source.listing(), rules=rules, mode="spa"), source, bucket, workers=1)
         self.store.write({f"{defaults.BUILD_KEY_PREFIX}{build}": '{"format":1}'})

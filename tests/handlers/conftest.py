@@ -1,7 +1,5 @@
 """The cloud as the handlers see it, in memory; and CloudFormation's end of a custom resource."""
 
-import hashlib
-import io
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -18,36 +16,12 @@ from bluegreen_cdn.domain.observation import AliasTraffic
 from bluegreen_cdn.domain.routing import RoutingState
 from bluegreen_cdn.handlers.settings import Cloud, Settings
 from bluegreen_cdn.publish.execute import execute
+from bluegreen_cdn.publish.memory_source import MemorySource
 from bluegreen_cdn.publish.memory_store import MemoryStore
 from bluegreen_cdn.publish.plan import plan_publish
-from bluegreen_cdn.publish.source import SourceFile
 
 BUILDS = ("a1", "b2", "c3")
 REGIONS = ("us-east-1", "eu-west-1")
-
-
-class TextSource:
-    """A build whose every file holds some text."""
-
-    name = "the build"
-
-    def __init__(self, texts: dict[str, str]) -> None:
-        self._texts = texts
-
-    def listing(self) -> tuple[SourceFile, ...]:
-        return tuple(
-            SourceFile(path=path, size=len(text), sha256=hashlib.sha256(text.encode()).hexdigest())
-            for path, text in sorted(self._texts.items())
-        )
-
-    def open(self, file: SourceFile) -> io.BytesIO:
-        return io.BytesIO(self._texts[file.path].encode())
-
-    def __enter__(self) -> "TextSource":
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        pass
 
 
 class Plane:
@@ -64,7 +38,7 @@ class Plane:
         self.seed(epoch=1, stable="a1")
 
     def _publish(self, build: str) -> None:
-        source = TextSource(
+        source = MemorySource(
             {
                 "index.html": f"<p>{build}",
                 "favicon.ico": build,
