@@ -73,6 +73,8 @@ ROLE_HEADER = "x-bluegreen-role"
 BUILD_METADATA = "build-id"
 """S3 user metadata; viewers and functions see `x-amz-meta-build-id`."""
 DIGEST_METADATA = "sha256"
+FILE_DIGEST_METADATA = "file-sha256"
+"""Of a precompressed variant: the digest of the file that it is a variant of."""
 
 # -- cookies --------------------------------------------------------------------------------------------------------
 VISITOR_COOKIE = "__Host-bg-visitor"

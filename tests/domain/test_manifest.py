@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bluegreen_cdn.domain.classification import CacheClass, ClassificationRules
+from bluegreen_cdn.domain.encodings import ENCODINGS, Variant
 from bluegreen_cdn.domain.headers import cache_control, content_type
 from bluegreen_cdn.domain.manifest import (
     Manifest,
@@ -28,7 +29,9 @@ paths = st.lists(st.text(st.characters(codec="utf-8", exclude_characters="/"), m
 )
 
 
-def file_of(build_id: str, path: str, *, size: int = 1, sha256: str = "a" * 64) -> ManifestFile:
+def file_of(
+    build_id: str, path: str, *, size: int = 1, sha256: str = "a" * 64, encodings: tuple[Variant, ...] = ()
+) -> ManifestFile:
     cache_class = RULES.classify(path)
     return ManifestFile(
         path=path,
@@ -38,7 +41,15 @@ def file_of(build_id: str, path: str, *, size: int = 1, sha256: str = "a" * 64) 
         content_type=content_type(path),
         cache_class=cache_class,
         cache_control=cache_control(cache_class),
+        encodings=encodings,
     )
+
+
+digests = st.text("0123456789abcdef", min_size=64, max_size=64)
+variants = st.lists(
+    st.builds(Variant, encoding=st.sampled_from(ENCODINGS), size=st.integers(0, 2**40), sha256=digests),
+    unique_by=lambda variant: variant.encoding,
+).map(tuple)
 
 
 @st.composite
@@ -49,7 +60,8 @@ def manifests(draw: st.DrawFn) -> Manifest:
             build_id,
             path,
             size=draw(st.integers(0, 2**40)),
-            sha256=draw(st.text("0123456789abcdef", min_size=64, max_size=64)),
+            sha256=draw(digests),
+            encodings=draw(variants),
         )
         for path in draw(st.lists(paths, unique=True, max_size=6))
     ]
@@ -134,6 +146,8 @@ def test_a_newer_format_is_told_apart_from_a_strangers_file() -> None:
         with_file(path="index.html"),
         with_file(encodings=None),
         with_file(encodings=[1]),
+        with_file(encodings=["br"]),
+        with_file(encodings=[{"encoding": "br", "size": 1, "sha256": "a" * 64}] * 2),
     ],
 )
 def test_what_is_no_manifest_of_ours_is_refused(data: bytes) -> None:

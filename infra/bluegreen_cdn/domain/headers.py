@@ -4,12 +4,14 @@ The table of content types is ours alone. Python's `mimetypes` reads the machine
 versions, so two machines would publish the same build with different headers.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from bluegreen_cdn.defaults import (
     BUILD_METADATA,
     DIGEST_METADATA,
+    FILE_DIGEST_METADATA,
     IMMUTABLE_CACHE_CONTROL,
     REVALIDATE_CACHE_CONTROL,
 )
@@ -148,3 +150,13 @@ def object_metadata(cache_class: CacheClass, build_id: str, sha256: str) -> dict
     if cache_class is CacheClass.SHARED:
         return {DIGEST_METADATA: sha256}
     return {BUILD_METADATA: build_id, DIGEST_METADATA: sha256}
+
+
+def variant_metadata(metadata: Mapping[str, str], sha256: str) -> dict[str, str]:
+    """The metadata of a precompressed variant.
+
+    Args:
+        metadata: That of the file.
+        sha256: Digest of the variant's own bytes.
+    """
+    return {**metadata, FILE_DIGEST_METADATA: metadata[DIGEST_METADATA], DIGEST_METADATA: sha256}

@@ -6,13 +6,14 @@ publishers of the same build write the same manifest, and a repeated publish can
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
 from bluegreen_cdn.defaults import DOCUMENT_MODES
 from bluegreen_cdn.domain.builds import check_build_id
 from bluegreen_cdn.domain.classification import CacheClass, ClassificationRules
+from bluegreen_cdn.domain.encodings import Variant, variant_key
 from bluegreen_cdn.domain.headers import ObjectHeaders
 from bluegreen_cdn.errors import ForeignState, InvalidInput, UnsupportedFormat
 
@@ -47,7 +48,7 @@ class ManifestFile:
     content_type: str
     cache_class: CacheClass
     cache_control: str
-    encodings: tuple[str, ...] = ()
+    encodings: tuple[Variant, ...] = ()
     content_disposition: str | None = None
     content_language: str | None = None
 
@@ -61,6 +62,11 @@ class ManifestFile:
             content_language=self.content_language,
         )
 
+    def variant_keys(self) -> Iterator[str]:
+        """The keys of its precompressed variants."""
+        for variant in self.encodings:
+            yield variant_key(self.key, variant.encoding)
+
     def to_json(self) -> dict[str, Any]:
         """The file as the manifest writes it; the rare headers only where there are any."""
         value: dict[str, Any] = {
@@ -71,7 +77,7 @@ class ManifestFile:
             "content_type": self.content_type,
             "cache_class": self.cache_class.value,
             "cache_control": self.cache_control,
-            "encodings": list(self.encodings),
+            "encodings": [variant.to_json() for variant in self.encodings],
         }
         if self.content_disposition is not None:
             value["content_disposition"] = self.content_disposition
@@ -94,7 +100,7 @@ class ManifestFile:
             content_type=_text(value["content_type"]),
             cache_class=CacheClass(value["cache_class"]),
             cache_control=_text(value["cache_control"]),
-            encodings=tuple(_text(encoding) for encoding in _list(value["encodings"])),
+            encodings=tuple(map(Variant.from_json, _list(value["encodings"]))),
             content_disposition=_optional_text(value.get("content_disposition")),
             content_language=_optional_text(value.get("content_language")),
         )
@@ -103,6 +109,8 @@ class ManifestFile:
         # Whoever deletes or copies by manifest trusts its keys: none may point outside of its own build.
         if file.key != object_key(build_id, file.path, file.cache_class):
             raise ValueError(f"key of {file.path!r} is {file.key!r}")
+        if len({variant.encoding for variant in file.encodings}) != len(file.encodings):
+            raise ValueError(f"an encoding of {file.path!r} is named twice")
         return file
 
 

@@ -5,11 +5,10 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from bluegreen_cdn.defaults import BUILD_METADATA, DIGEST_METADATA
-from bluegreen_cdn.domain.headers import ObjectHeaders, object_metadata
+from bluegreen_cdn.defaults import BUILD_METADATA, DIGEST_METADATA, FILE_DIGEST_METADATA
+from bluegreen_cdn.domain.encodings import variant_key
+from bluegreen_cdn.domain.headers import ObjectHeaders, object_metadata, variant_metadata
 from bluegreen_cdn.domain.manifest import ManifestFile
-
-_SUFFIXES = {"br": ".br", "gzip": ".gz", "zstd": ".zst"}
 
 
 class Fault(StrEnum):
@@ -28,14 +27,14 @@ class ExpectedObject:
 
     Attributes:
         key: Where it lies, in every region.
-        size: Bytes it has; None if the manifest does not say, as of a precompressed variant.
-        sha256: Digest of those bytes; None if the manifest does not say.
+        size: Bytes it has.
+        sha256: Digest of those bytes; None if nobody has said.
         headers: What it is served with.
         metadata: Metadata that the edge reads.
     """
 
     key: str
-    size: int | None
+    size: int
     sha256: str | None
     headers: ObjectHeaders
     metadata: Mapping[str, str]
@@ -74,17 +73,6 @@ class Finding:
         }
 
 
-def variant_keys(file: ManifestFile) -> Iterator[str]:
-    """The keys of a file's precompressed variants."""
-    for encoding in file.encodings:
-        yield variant_key(file.key, encoding)
-
-
-def variant_key(key: str, encoding: str) -> str:
-    """The key of one variant: `br` beside the file with `.br`, `gzip` with `.gz`."""
-    return key + _SUFFIXES.get(encoding, f".{encoding}")
-
-
 def expected_objects(file: ManifestFile, build_id: str) -> Iterator[ExpectedObject]:
     """The objects that a file of a build needs: itself, and its precompressed variants."""
     metadata = object_metadata(file.cache_class, build_id, file.sha256)
@@ -95,13 +83,13 @@ def expected_objects(file: ManifestFile, build_id: str) -> Iterator[ExpectedObje
         headers=file.headers,
         metadata=metadata,
     )
-    for encoding in file.encodings:
+    for variant in file.encodings:
         yield ExpectedObject(
-            key=variant_key(file.key, encoding),
-            size=None,
-            sha256=None,
-            headers=replace(file.headers, content_encoding=encoding),
-            metadata={key: value for key, value in metadata.items() if key == BUILD_METADATA},
+            key=variant_key(file.key, variant.encoding),
+            size=variant.size,
+            sha256=variant.sha256,
+            headers=replace(file.headers, content_encoding=variant.encoding),
+            metadata=variant_metadata(metadata, variant.sha256),
         )
 
 
@@ -109,7 +97,7 @@ def difference(
     expected: ExpectedObject, *, size: int, headers: ObjectHeaders, metadata: Mapping[str, str]
 ) -> tuple[Fault, str] | None:
     """How an object that was found differs from what it must be; None if it does not."""
-    if expected.size is not None and size != expected.size:
+    if size != expected.size:
         return Fault.SIZE, f"{size} bytes instead of {expected.size}"
     digest = metadata.get(DIGEST_METADATA)
     if digest is None or (expected.sha256 is not None and digest != expected.sha256):
@@ -120,7 +108,10 @@ def difference(
         ("Content-Encoding", headers.content_encoding or None, expected.headers.content_encoding),
         ("Content-Disposition", headers.content_disposition or None, expected.headers.content_disposition),
         ("Content-Language", headers.content_language or None, expected.headers.content_language),
-        ("x-amz-meta-build-id", metadata.get(BUILD_METADATA), expected.metadata.get(BUILD_METADATA)),
+        *(
+            (f"x-amz-meta-{name}", metadata.get(name), expected.metadata.get(name))
+            for name in (BUILD_METADATA, FILE_DIGEST_METADATA)
+        ),
     )
     for name, found, wanted in pairs:
         if found != wanted:

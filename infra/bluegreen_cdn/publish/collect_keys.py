@@ -12,7 +12,6 @@ from bluegreen_cdn.domain.manifest import (
 )
 from bluegreen_cdn.domain.manifest_stream import manifest_files
 from bluegreen_cdn.domain.retention import PublishedBuild
-from bluegreen_cdn.domain.verification import variant_keys
 from bluegreen_cdn.errors import ForeignState, NotFound
 from bluegreen_cdn.publish.collect_ports import VersionedStore
 from bluegreen_cdn.publish.object_store import ObjectStore
@@ -47,7 +46,7 @@ def files_of(store: ObjectStore, build: str) -> Iterator[ManifestFile]:
 
 
 def named_keys(store: ObjectStore, builds: Iterable[str], *, with_manifest: bool = False) -> Iterator[tuple[str, int]]:
-    """Every key that the manifests of some builds name, with its size (that of a variant is not counted).
+    """Every key that the manifests of some builds name, those of variants too, with the size of its object.
 
     Args:
         store: The primary bucket.
@@ -58,8 +57,8 @@ def named_keys(store: ObjectStore, builds: Iterable[str], *, with_manifest: bool
         try:
             for file in files_of(store, build):
                 yield file.key, file.size
-                for key in variant_keys(file):
-                    yield key, 0
+                for key, variant in zip(file.variant_keys(), file.encodings, strict=True):
+                    yield key, variant.size
         except NotFound:
             continue
         if with_manifest:
