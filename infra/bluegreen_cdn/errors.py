@@ -21,7 +21,8 @@
     │   ├── NotFound
     │   ├── PreconditionFailed          somebody else wrote first
     │   ├── AccessDenied
-    │   └── Throttled                   retries are used up
+    │   ├── Throttled                   retries are used up
+    │   └── CorruptCopy                 a copy on the server has other bytes than its source
     ├── LocalCloudError                 the local cloud cannot start, or is not what we know
     └── RehearsalError                  the rehearsal could not be carried out
 
@@ -135,6 +136,10 @@ class AccessDenied(CloudError):
 
 class Throttled(CloudError):
     """The service asked us to slow down until the retries were used up."""
+
+
+class CorruptCopy(CloudError):
+    """A copy that the store made has other bytes than its source."""
 
 
 class LocalCloudError(BlueGreenError):

@@ -143,6 +143,36 @@ def test_unusual_names_and_empty_files(store: ObjectStore) -> None:
     assert list(store.list_keys("builds/one/")) == sorted(keys, key=str.encode)
 
 
+def test_a_copy_has_the_bytes_and_headers_and_metadata_of_its_own(store: ObjectStore) -> None:
+    put(store, "builds/one/ü + a.css", b"a{}", **{"build-id": "one"})
+    headers = ObjectHeaders(content_type="text/css; charset=utf-8", cache_control="max-age=1", content_encoding="br")
+    wanted = new("builds/two/a.css", b"a{}", headers, **{"build-id": "two"})
+    assert store.copy_if_absent("builds/one/ü + a.css", wanted) is PutOutcome.CREATED
+    found = store.head("builds/two/a.css")
+    assert found is not None
+    assert (found.size, found.headers, dict(found.metadata)) == (3, headers, dict(wanted.metadata))
+    assert store.get("builds/two/a.css") == b"a{}"
+    # And is a source itself, however it came to be.
+    assert store.copy_if_absent("builds/two/a.css", new("builds/three/a.css", b"a{}")) is PutOutcome.CREATED
+
+
+def test_a_copy_overwrites_nothing(store: ObjectStore) -> None:
+    put(store, "builds/one/a.css", b"a{}")
+    put(store, "builds/two/a.css", b"other")
+    assert store.copy_if_absent("builds/one/a.css", new("builds/two/a.css", b"a{}")) is PutOutcome.EXISTS
+    assert store.copy_if_absent("builds/none/a.css", new("builds/two/a.css", b"a{}")) is PutOutcome.EXISTS
+    assert store.get("builds/two/a.css") == b"other"
+
+
+def test_what_cannot_be_copied_leaves_nothing(store: ObjectStore) -> None:
+    with pytest.raises(NotFound, match="builds/one/missing"):
+        store.copy_if_absent("builds/one/missing", new("builds/two/a.css", b"a{}"))
+    put(store, "builds/one/a.css", b"b{}")
+    with pytest.raises(CloudError, match=r"builds/one/a\.css"):
+        store.copy_if_absent("builds/one/a.css", new("builds/two/a.css", b"a{}"))
+    assert store.head("builds/two/a.css") is None
+
+
 def test_a_whole_publish_and_its_repetition(store: ObjectStore, tmp_path: Path) -> None:
     (tmp_path / "assets").mkdir()
     (tmp_path / "index.html").write_text("<p>")

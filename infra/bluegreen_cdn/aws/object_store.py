@@ -1,9 +1,9 @@
 """A bucket in S3, or in a store that speaks its protocol."""
 
-import base64
 from collections.abc import Iterator
 from typing import IO, Any, BinaryIO
 
+from bluegreen_cdn.aws.copy_object import copy_if_absent, sha256_header, written_headers
 from bluegreen_cdn.aws.session import client, translate_errors
 from bluegreen_cdn.defaults import CONFLICT_ATTEMPTS, DOWNLOAD_PIECE_BYTES, UPLOAD_WORKERS
 from bluegreen_cdn.domain.headers import ObjectHeaders
@@ -68,12 +68,11 @@ class S3ObjectStore:
             else:
                 return
 
+    def copy_if_absent(self, source_key: str, new: NewObject) -> PutOutcome:
+        """Write an object with the bytes of another one of the bucket, unless its key exists; none come by here."""
+        return copy_if_absent(self._s3, self.bucket, source_key, new)
+
     def _put(self, new: NewObject, body: BinaryIO, **condition: str) -> None:
-        optional = {
-            "ContentEncoding": new.headers.content_encoding,
-            "ContentDisposition": new.headers.content_disposition,
-            "ContentLanguage": new.headers.content_language,
-        }
         try:
             with translate_errors("s3", "PutObject", f"{self.name}/{new.key}"):
                 self._s3.put_object(
@@ -81,11 +80,9 @@ class S3ObjectStore:
                     Key=new.key,
                     Body=body,
                     ContentLength=new.size,
-                    ContentType=new.headers.content_type,
-                    CacheControl=new.headers.cache_control,
                     Metadata=dict(new.metadata),
-                    ChecksumSHA256=base64.b64encode(bytes.fromhex(new.sha256)).decode(),
-                    **{name: value for name, value in optional.items() if value},
+                    ChecksumSHA256=sha256_header(new.sha256),
+                    **written_headers(new.headers),
                     **condition,
                 )
         except CloudError as error:

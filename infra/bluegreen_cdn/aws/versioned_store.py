@@ -1,10 +1,10 @@
 """A bucket in S3 whose versions can be listed, copied and deleted: for verification's repair and for retention."""
 
-import base64
 from collections.abc import Iterator, Sequence
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from bluegreen_cdn.aws.copy_object import sha256_header, written_headers
 from bluegreen_cdn.aws.object_store import S3ObjectStore
 from bluegreen_cdn.aws.session import translate_errors
 from bluegreen_cdn.errors import CloudError, InvalidInput
@@ -85,25 +85,18 @@ class S3VersionedStore(S3ObjectStore):
         place: dict[str, str] = {"Bucket": source.bucket, "Key": there.key}
         if there.version and there.version != "null":
             place["VersionId"] = there.version
-        optional = {
-            "ContentEncoding": wanted.headers.content_encoding,
-            "ContentDisposition": wanted.headers.content_disposition,
-            "ContentLanguage": wanted.headers.content_language,
-        }
         with translate_errors("s3", "CopyObject", f"{source.name}/{there.key} to {self.name}"):
             answer: dict[str, Any] = self._s3.copy_object(
                 Bucket=self.bucket,
                 Key=wanted.key,
                 CopySource=place,
                 MetadataDirective="REPLACE",
-                ContentType=wanted.headers.content_type,
-                CacheControl=wanted.headers.cache_control,
                 Metadata=dict(wanted.metadata),
                 ChecksumAlgorithm="SHA256",
-                **{name: value for name, value in optional.items() if value},
+                **written_headers(wanted.headers),
             )
         said = (answer.get("CopyObjectResult") or {}).get("ChecksumSHA256")
-        if said and "-" not in said and said != base64.b64encode(bytes.fromhex(wanted.sha256)).decode():
+        if said and "-" not in said and said != sha256_header(wanted.sha256):
             raise CloudError(
                 f"'{there.key}' of {source.name} has other bytes than its metadata says (sha256 {wanted.sha256}): "
                 f"the copy in {self.name} is as wrong; publish the build again under another id",

@@ -79,6 +79,22 @@ class MemoryStore:
             self._write(new, data)
             self.faults.end(number)
 
+    def copy_if_absent(self, source_key: str, new: NewObject) -> PutOutcome:
+        """Write an object with the bytes of another one, unless its key exists."""
+        with self._lock:
+            number = self.faults.begin(f"copy {source_key} to {new.key}")
+            outcome = PutOutcome.EXISTS
+            if new.key not in self.objects:
+                if source_key not in self.objects:
+                    raise NotFound(f"'{source_key}' is not in {self.name}", service="memory", code="NoSuchKey")
+                data = self.objects[source_key][1]
+                if len(data) != new.size or hashlib.sha256(data).hexdigest() != new.sha256:
+                    raise CloudError(f"'{source_key}' has not the bytes of '{new.key}'", service="memory")
+                self._write(new, data)
+                outcome = PutOutcome.CREATED
+            self.faults.end(number)
+            return outcome
+
     def _write(self, new: NewObject, data: bytes) -> None:
         stored = StoredObject(key=new.key, size=new.size, headers=new.headers, metadata=dict(new.metadata))
         self.objects[new.key] = (stored, data)

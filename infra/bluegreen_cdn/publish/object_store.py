@@ -101,6 +101,22 @@ class ObjectStore(Protocol):
             CloudError: The store refused.
         """
 
+    def copy_if_absent(self, source_key: str, new: NewObject) -> PutOutcome:
+        """Write an object with the bytes of another one of the bucket, unless its key exists; none come by here.
+
+        Only for keys that none but this build writes: a store that copies unconditionally is told apart by a look
+        at the key before. Whoever gets an error uploads instead; the source may be collected at any time.
+
+        Args:
+            source_key: The object that has the bytes; one without the announced checksum is not copied.
+            new: The object, with headers and metadata of its own.
+
+        Raises:
+            NotFound: There is no source.
+            CorruptCopy: A copy was made and is wrong: put it again.
+            CloudError: The source has other bytes, or no checksum of them, or the store refused.
+        """
+
     def head(self, key: str) -> StoredObject | None:
         """What lies at a key; None if nothing does.
 
