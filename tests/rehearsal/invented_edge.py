@@ -1,10 +1,12 @@
 """An edge of the tests' own, which releases, rolls back, and makes mistakes to order."""
 
 import asyncio
+import gzip
 import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+import brotli
 from aiohttp import web
 
 from bluegreen_cdn.local.rehearsal.browser_like import Site
@@ -49,6 +51,10 @@ class Edge:
     asked: list[tuple[str, str]] = field(default_factory=list)
     viewers: set[str] = field(default_factory=set)
     headers: list[dict[str, str]] = field(default_factory=list)
+    encoded: Callable[[bytes, str], bytes] = lambda body, encoding: (
+        brotli.compress(body) if encoding == "br" else gzip.compress(body)
+    )
+    served: dict[str, int] = field(default_factory=dict)
 
     async def answer(self, request: web.Request) -> web.Response:
         path = request.path.removeprefix("/")
@@ -65,7 +71,16 @@ class Edge:
         self.asked.append((name, served))
         if body is None:
             return web.Response(status=404)
-        response = web.Response(text=body, content_type=TYPES[name.rpartition(".")[2]])
+        accepted = request.headers.get("Accept-Encoding", "")
+        encoding = next((each for each in ("br", "gzip") if each in accepted), "identity")
+        self.served[encoding] = self.served.get(encoding, 0) + 1
+        response = web.Response(body=body.encode(), content_type=TYPES[name.rpartition(".")[2]], charset="utf-8")
+        if encoding != "identity":
+            response = web.Response(
+                body=self.encoded(body.encode(), encoding),
+                content_type=response.content_type,
+                headers={"Content-Encoding": encoding},
+            )
         if name.startswith("assets/"):
             response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
         if document:

@@ -5,6 +5,7 @@ import random
 import time
 from collections.abc import Callable
 
+import brotli
 from invented_edge import BUILDS, COOKIE, Edge, ledger, with_edge
 
 from bluegreen_cdn.local.rehearsal.browser_like import BrowserLike, Site
@@ -98,6 +99,23 @@ def test_another_builds_bytes_are_found() -> None:
     assert (book.asset_failures, len(book.mixed_pages)) == (1, 1)
 
 
+def test_encoded_answers_are_judged_by_what_they_decode_to() -> None:
+    edge = Edge()
+    assert visit(edge).broken_pages == []
+    assert set(edge.served) == {"br"}
+
+
+def test_a_variant_of_other_bytes_is_found() -> None:
+    book = visit(Edge(encoded=lambda body, _: brotli.compress(body.replace(b"vendor-33333333", b"vendor-44444444"))))
+    assert len(book.broken_pages) == 1
+    assert book.asset_failures == 1
+
+
+def test_what_cannot_be_decoded_is_no_answer() -> None:
+    book = visit(Edge(encoded=lambda body, _: b"no brotli at all"))
+    assert "no answer" in book.broken_pages[0].problems[0]
+
+
 def test_an_edge_that_is_gone_breaks_the_page_and_not_the_visitor() -> None:
     book = ledger()
 
@@ -129,6 +147,7 @@ def test_a_crowd_comes_from_many_addresses_and_finishes_when_asked() -> None:
 
     with_edge(edge, story)
     assert book.broken_pages == []
+    assert edge.served["br"] > edge.served["gzip"] > 0
     assert len(book.lazy_requests) > 50
     if can_bind_addresses():
         assert len(edge.viewers) > 40

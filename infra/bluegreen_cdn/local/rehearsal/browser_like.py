@@ -71,6 +71,7 @@ class BrowserLike:
         ledger: Where observations go.
         now: Seconds since the rehearsal began.
         bind: Send from `address` itself; otherwise a header tells the edge simulator.
+        accept_encoding: The encodings it takes; what arrives is decoded before it is judged. Default: as browsers do.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class BrowserLike:
         ledger: Ledger,
         now: Callable[[], float],
         bind: bool,
+        accept_encoding: str = "gzip, deflate, br",
     ) -> None:
         self.name = name
         self.cookies: dict[str, str] = {}
@@ -91,7 +93,7 @@ class BrowserLike:
             "Host": f"{site.host}:{site.port}",
             "User-Agent": user_agent,
             "Accept-Language": "en",
-            "Accept-Encoding": "gzip, deflate",
+            "Accept-Encoding": accept_encoding,
         }
         if not bind:
             self._headers[VIEWER_ADDRESS_HEADER] = address

@@ -19,6 +19,10 @@ _USER_AGENTS = (
     "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148",
 )
 
+# Browsers; programs and old proxies; and what takes the bytes as they are.
+_ACCEPT_ENCODINGS = ("gzip, deflate, br, zstd", "gzip, deflate, br", "gzip, deflate", "identity")
+_SHARES_OF_ACCEPT_ENCODINGS = (60, 25, 10, 5)
+
 
 class Crowd:
     """Visitors who keep coming until told to finish.
@@ -84,6 +88,7 @@ class Crowd:
             ledger=self._ledger,
             now=self._now,
             bind=self._bind,
+            accept_encoding=chance.choices(_ACCEPT_ENCODINGS, _SHARES_OF_ACCEPT_ENCODINGS)[0],
         )
         try:
             kind = chance.random()

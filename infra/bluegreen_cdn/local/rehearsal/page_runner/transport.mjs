@@ -115,7 +115,7 @@ export class Transport {
       host: url.host,
       "user-agent": this.visitor.userAgent,
       accept: ACCEPT[kind] ?? "*/*",
-      "accept-encoding": "gzip, br",
+      "accept-encoding": "gzip, deflate, br",
       "accept-language": "en-GB,en;q=0.9",
       "sec-fetch-dest": DESTINATION[kind] ?? "empty",
       "sec-fetch-mode": options.mode,
