@@ -25,7 +25,7 @@ async function handler(event) {
     const internal = await answerInternal(event, plan.uri);
     return internal;
   }
-  request.uri = plan.uri;
+  request.uri = plan.uri + variant(plan.uri, request.headers);
   if (plan.kind === 'shared' || plan.kind === 'built') return request;
 
   const chosen = await choose(event, plan.kind === 'entry');
@@ -33,7 +33,7 @@ async function handler(event) {
   request.headers['x-build-id'] = { value: chosen.build };
   if (chosen.mark) request.headers['x-bluegreen-visitor'] = { value: chosen.mark };
   // Where no origin request follows, the path gets its build here.
-  if (plan.direct) request.uri = '/builds/' + chosen.build + plan.uri;
+  if (plan.direct) request.uri = '/builds/' + chosen.build + request.uri;
   cf.logCustomData('build=' + chosen.build + ' role=' + chosen.role);
   return request;
 }
@@ -52,7 +52,6 @@ function planRequest(uri, accept, destination) {
   if (top === '_bluegreen') return planned('internal', path);
   const reserved = top === 'shared' || top === 'manifests' || top === 'builds';
   const kind = reserved ? '' : classify(path);
-  // Precompressed variants belong here: a shared path gets .br or .gz by its extension and accept-encoding.
   if (kind === 'shared') return planned(kind, 'shared/' + path);
   const direct = top === 'builds' || CONFIG.folder.test(path);
   if (kind === 'entry') return planned(kind, path, direct);
@@ -101,6 +100,13 @@ function documentPath(path) {
 
 function planned(kind, path, direct) {
   return { kind, direct, uri: '/' + path.split('/').map(encodeURIComponent).join('/').replace(/%40/g, '@') };
+}
+
+// What comes after the path of a precompressed variant. A part is of the file itself, as browsers ask for it too.
+function variant(uri, headers) {
+  if (headers.range || !CONFIG.compressible.test(uri)) return '';
+  const accepted = text(headers, 'accept-encoding');
+  return CONFIG.brotli.test(accepted) ? '.br' : CONFIG.gzip.test(accepted) ? '.gz' : '';
 }
 
 // -- which build ------------------------------------------------------------------------------------------------------

@@ -16,8 +16,10 @@ async function handler(event) {
   if (!BUILD_ID.test(build)) return response;
   const type = value(response.headers['content-type']);
   // A 304 may come without its type.
-  const isDocument = type ? type.startsWith('text/html') : /(?:\.html?|\/[^./]*)$/.test(event.request.uri);
-  if (!isDocument && !CONFIG.entry.test(path(event.request.uri))) return response;
+  // Whether the path is the viewer's or that of a variant is unconfirmed on AWS.
+  const uri = event.request.uri.replace(/\.(?:br|gz)$/, '');
+  const isDocument = type ? type.startsWith('text/html') : /(?:\.html?|\/[^./]*)$/.test(uri);
+  if (!isDocument && !CONFIG.entry.test(path(uri))) return response;
   response.cookies = response.cookies || {};
   const mark = visitorMark(event.request);
   if (mark === 'preview') {

@@ -27,12 +27,19 @@ class EdgeFunctions:
 
     rules: ClassificationRules
     mode: str = "spa"
+    precompress: bool = True
     reads: list[str] = field(default_factory=list)
     unreadable: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.code = {
-            name: render_function((edge_handler_path() / f"{name}.js").read_text(), self.rules, self.mode, "shop")
+            name: render_function(
+                (edge_handler_path() / f"{name}.js").read_text(),
+                self.rules,
+                self.mode,
+                "shop",
+                precompress=self.precompress,
+            )
             for name in ("viewer_request", "viewer_response")
         }
         self.functions = {name: Function(name, code) for name, code in self.code.items()}
@@ -83,10 +90,21 @@ class EdgeFunctions:
         *,
         accept: str = "",
         destination: str = "",
+        encoding: str = "",
+        ranged: bool = False,
         retained: tuple[str, ...] = (),
     ) -> tuple[object, ...]:
         """The same decision by the Python twin, as `answer_of` tells it."""
-        plan = plan_request(uri, self.rules, DocumentMode(self.mode), accept=accept, fetch_destination=destination)
+        plan = plan_request(
+            uri,
+            self.rules,
+            DocumentMode(self.mode),
+            accept=accept,
+            fetch_destination=destination,
+            precompress=self.precompress,
+            accept_encoding=encoding,
+            ranged=ranged,
+        )
         if plan.plan in (Plan.MALFORMED, Plan.MISSING):
             return ("status", 400 if plan.plan is Plan.MALFORMED else 404)
         if plan.plan in (Plan.SHARED, Plan.BUILT):
@@ -129,5 +147,8 @@ def edge() -> EdgeFunctions:
 
 @pytest.fixture(scope="session")
 def edge_of_mode() -> dict[str, EdgeFunctions]:
-    """The functions of a site with all presets, by document mode."""
-    return {mode: EdgeFunctions(ClassificationRules.default(), mode) for mode in ("spa", "directory", "html")}
+    """The functions of a site with all presets, by document mode; one of them without precompressed variants."""
+    return {
+        mode: EdgeFunctions(ClassificationRules.default(), mode, precompress=mode != "html")
+        for mode in ("spa", "directory", "html")
+    }

@@ -39,11 +39,11 @@ main();
 def test_the_vectors_in_njs(edge: Any, tmp_path: Path) -> None:
     cases = []
     for vector in VECTORS:
-        headers = {"accept": vector.get("accept"), "sec-fetch-dest": vector.get("destination")}
+        names = {"accept": "accept", "destination": "sec-fetch-dest", "encoding": "accept-encoding", "range": "range"}
         cookies = {"__Host-bg-visitor": vector.get("visitor"), "__Host-bg-build": vector.get("build")}
         event = edge.event(
             vector["uri"],
-            headers={name: value for name, value in headers.items() if value},
+            headers={header: vector[name] for name, header in names.items() if vector.get(name)},
             cookies={name: value for name, value in cookies.items() if value},
         )
         store = None

@@ -26,6 +26,11 @@ def _state(vector: dict[str, Any]) -> RoutingState | None:
     return RoutingState(epoch=epoch, stable=stable, candidate=candidate, weight=weight, holdout=holdout)
 
 
+def headers_of(vector: dict[str, Any]) -> dict[str, str]:
+    names = {"accept": "accept", "destination": "sec-fetch-dest", "encoding": "accept-encoding", "range": "range"}
+    return {header: vector[name] for name, header in names.items() if vector.get(name)}
+
+
 def _reduced(found: tuple[object, ...]) -> Any:
     return found[1] if found[0] == "status" else [found[1], found[2]]
 
@@ -41,15 +46,16 @@ def test_routing(edge: Any, vector: dict[str, Any]) -> None:
         state,
         accept=vector.get("accept", ""),
         destination=vector.get("destination", ""),
+        encoding=vector.get("encoding", ""),
+        ranged="range" in vector,
         retained=retained,
     )
     assert _reduced(by_twin) == vector["expect"]
 
-    headers = {"accept": vector.get("accept"), "sec-fetch-dest": vector.get("destination")}
     cookies = {"__Host-bg-visitor": vector.get("visitor"), "__Host-bg-build": vector.get("build")}
     event = edge.event(
         vector["uri"],
-        headers={name: value for name, value in headers.items() if value},
+        headers=headers_of(vector),
         cookies={name: value for name, value in cookies.items() if value},
     )
     store = {f"build/{build}": '{"format":1}' for build in retained}

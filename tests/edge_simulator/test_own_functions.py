@@ -1,8 +1,10 @@
 """This project's own edge code in the simulator: one release through a distribution like the one that is deployed."""
 
+import gzip
 import json
 import re
 
+import brotli
 import pytest
 
 from bluegreen_cdn.domain.classification import ClassificationRules
@@ -11,7 +13,14 @@ from bluegreen_cdn.edge_code import edge_handler_path, render_function
 
 STORE_ARN = "arn:aws:cloudfront::111122223333:key-value-store/bluegreen-shop"
 YEAR = (31_536_000, 31_536_000, 31_536_000)
+SCRIPT = "export const shared = 1;\n" * 200
 HTML = {"accept": "text/html", "sec_fetch_dest": "document"}
+
+
+def put_with_variants(site, key: str, body: str, **headers: str) -> None:
+    site.put(key, body, **headers)
+    site.put(f"{key}.br", brotli.compress(body.encode()), content_encoding="br", **headers)
+    site.put(f"{key}.gz", gzip.compress(body.encode(), mtime=0), content_encoding="gzip", **headers)
 
 
 @pytest.fixture
@@ -35,21 +44,23 @@ def shop(site):
     request_only = dict(site.behavior["FunctionAssociations"])
     site.on_response(source("viewer_response.js"))
     site.at_edge((folder / "origin_request.py").read_text())
-    site.policy("keyed", headers=["x-build-id"], ttl=YEAR)
+    site.policy("keyed", headers=["x-build-id"], gzip=True, ttl=YEAR)
     site.policy("by-path", ttl=YEAR)
     site.further.append(
         {
             "PathPattern": "/assets/*",
             "TargetOriginId": "primary",
             "CachePolicyId": "by-path",
+            "Compress": False,
             "FunctionAssociations": request_only,
         }
     )
     for build in ("b1", "b2"):
         page = {"content_type": "text/html", "cache_control": "no-cache", "x_amz_meta_build_id": build}
-        site.put(f"builds/{build}/index.html", f"<p>{build}", **page)
+        put_with_variants(site, f"builds/{build}/index.html", f"<p>{build}", **page)
         site.put(f"builds/{build}/favicon.ico", build, cache_control="no-cache", x_amz_meta_build_id=build)
-    site.put("shared/assets/app-B3x9aZ0q.js", "shared", cache_control="public, max-age=31536000, immutable")
+    immutable = {"content_type": "text/javascript", "cache_control": "public, max-age=31536000, immutable"}
+    put_with_variants(site, "shared/assets/app-B3x9aZ0q.js", SCRIPT, **immutable)
     return site
 
 
@@ -64,7 +75,7 @@ def test_documents_files_and_hashed_files_of_the_stable_build(shop):
     assert cookies(page)["__Host-bg-build"] == "b1"
     assert re.search(r'bluegreen;desc="b1~\w+~[\w-]{22}"', page.header("server-timing"))
     assert shop.trace.custom_data == ["build=b1 role=stable"]
-    assert shop.get("/assets/app-B3x9aZ0q.js").body == b"shared"
+    assert shop.get("/assets/app-B3x9aZ0q.js").body == SCRIPT.encode()
     assert shop.get("/favicon.ico", cookie="__Host-bg-build=b1").body == b"b1"
     assert shop.asked == ["builds/b1/index.html", "shared/assets/app-B3x9aZ0q.js", "builds/b1/favicon.ico"]
 
@@ -101,3 +112,70 @@ def test_without_the_visitor_header_in_the_response_no_visitor_cookie_is_set(sho
     assert "__Host-bg-visitor" in cookies(shop.get("/", **HTML))
     shop.server.edge.request_headers_visible_in_response = False
     assert set(cookies(shop.get("/", **HTML))) == {"__Host-bg-build"}
+
+
+@pytest.mark.parametrize(
+    ("accepted", "encoding", "key"),
+    [
+        ("gzip, deflate, br, zstd", "br", ".br"),
+        ("gzip, deflate", "gzip", ".gz"),
+        ("br;q=0, gzip", "gzip", ".gz"),
+        ("identity", None, ""),
+        ("", None, ""),
+    ],
+)
+def test_a_hashed_file_comes_as_the_publisher_compressed_it(shop, accepted, encoding, key):
+    found = shop.get("/assets/app-B3x9aZ0q.js", accept_encoding=accepted)
+    assert (found.status, found.header("content-encoding")) == (200, encoding)
+    assert found.header("content-type") == "text/javascript"
+    decode = {"br": brotli.decompress, "gzip": gzip.decompress, None: bytes}[encoding]
+    assert decode(found.body) == SCRIPT.encode()
+    assert shop.asked == [f"shared/assets/app-B3x9aZ0q.js{key}"]
+
+
+def test_each_variant_is_kept_once_however_it_is_asked_for(shop):
+    for accepted in ("gzip, deflate, br", "br", "zstd, br;q=0.8, gzip"):
+        shop.get("/assets/app-B3x9aZ0q.js", accept_encoding=accepted)
+    assert shop.asked == ["shared/assets/app-B3x9aZ0q.js.br"]
+
+
+def test_revalidation_and_head_are_of_the_variant(shop):
+    first = shop.get("/assets/app-B3x9aZ0q.js", accept_encoding="br")
+    again = shop.get("/assets/app-B3x9aZ0q.js", accept_encoding="br", if_none_match=first.header("etag"))
+    assert (again.status, again.body) == (304, b"")
+    # What a viewer kept of another encoding says nothing about this one.
+    other = shop.get("/assets/app-B3x9aZ0q.js", accept_encoding="gzip", if_none_match=first.header("etag"))
+    assert (other.status, gzip.decompress(other.body)) == (200, SCRIPT.encode())
+    head = shop.get("/assets/app-B3x9aZ0q.js", method="HEAD", accept_encoding="br")
+    assert (head.header("content-encoding"), head.header("etag")) == ("br", first.header("etag"))
+
+
+def test_a_part_is_of_the_file_itself(shop):
+    part = shop.get("/assets/app-B3x9aZ0q.js", accept_encoding="gzip, br", range="bytes=0-5")
+    assert (part.status, part.body, part.header("content-encoding")) == (206, b"export", None)
+    # What was begun as brotli cannot be gone on with: the whole comes instead, as If-Range asks.
+    begun = shop.get("/assets/app-B3x9aZ0q.js", accept_encoding="br").header("etag")
+    whole = shop.get("/assets/app-B3x9aZ0q.js", accept_encoding="br", range="bytes=9-", if_range=begun)
+    assert (whole.status, whole.body) == (200, SCRIPT.encode())
+
+
+def test_a_document_comes_compressed_and_still_leaves_its_build_behind(shop):
+    page = shop.get("/checkout", accept_encoding="gzip, br", **HTML)
+    assert (page.header("content-encoding"), brotli.decompress(page.body)) == ("br", b"<p>b1")
+    assert cookies(page)["__Host-bg-build"] == "b1"
+    assert "server-timing" in page.headers
+    assert not page.header("etag").startswith("W/")
+    fresh = shop.get("/checkout", accept_encoding="gzip, br", if_none_match=page.header("etag"), **HTML)
+    assert (fresh.status, cookies(fresh)["__Host-bg-build"]) == (304, "b1")
+    assert shop.asked == ["builds/b1/index.html.br"]
+
+
+def test_a_page_in_a_hashed_folder_comes_compressed(shop):
+    page = shop.get("/assets/list", accept_encoding="br", **HTML)
+    assert (page.header("content-encoding"), brotli.decompress(page.body)) == ("br", b"<p>b1")
+
+
+def test_the_edge_compresses_what_has_no_variants(shop):
+    shop.put("builds/b1/font.woff", b"x" * 5000, content_type="font/ttf", x_amz_meta_build_id="b1")
+    font = shop.get("/font.woff", accept_encoding="gzip")
+    assert (font.header("content-encoding"), gzip.decompress(font.body)) == ("gzip", b"x" * 5000)

@@ -53,6 +53,7 @@ class EdgeDistribution(Construct):
         bucket_names: Mapping[str, str],
         rules: ClassificationRules,
         mode: str = defaults.DEFAULT_DOCUMENT_MODE,
+        precompress: bool = True,
         client_metrics: ClientMetrics | None = None,
         domain_names: Sequence[str] = (),
         certificate: acm.ICertificate | None = None,
@@ -68,6 +69,8 @@ class EdgeDistribution(Construct):
             bucket_names: The bucket of every region; the first is the primary, the second its failover.
             rules: Which files carry a hash and which are entries.
             mode: How a path becomes a document: `spa`, `directory` or `html`. Default: `spa`.
+            precompress: Whether builds are published with precompressed variants, and so the edge asks for them.
+                Default: they are.
             client_metrics: Where beacons go. Default: one is made.
             domain_names: The site's own domain names. Default: CloudFront's alone.
             certificate: For them, in us-east-1. Default: none.
@@ -89,13 +92,19 @@ class EdgeDistribution(Construct):
             comment=f"{name}: routing state",
         )
         self.functions = EdgeFunctions(
-            self, "Functions", name=name, rules=rules, mode=mode, key_value_store=self.key_value_store
+            self,
+            "Functions",
+            name=name,
+            rules=rules,
+            mode=mode,
+            precompress=precompress,
+            key_value_store=self.key_value_store,
         )
-        self.policies = EdgePolicies(self, "Policies", name=name)
+        self.policies = EdgePolicies(self, "Policies", name=name, precompress=precompress)
         self._headers = response_headers_policy or self.policies.headers
         self._files = self._bucket_origin(bucket_names)
         signals = origins.FunctionUrlOrigin.with_origin_access_control(metrics.url, origin_id="client-metrics")
-        hashed = self._hashed_behaviour()
+        hashed = self._hashed_behaviour(precompress)
         self.distribution: cloudfront.Distribution = cloudfront.Distribution(
             self,
             "Distribution",
@@ -112,7 +121,7 @@ class EdgeDistribution(Construct):
                 "/_bluegreen/*": self._signals_behaviour(signals),
             },
         )
-        self.identity = self._publish_identity(name, list(bucket_names), rules, mode)
+        self.identity = self._publish_identity(name, list(bucket_names), rules, mode, precompress)
         self.url = f"https://{domain_names[0] if domain_names else self.distribution.distribution_domain_name}"
         CfnOutput(self, "Url", description=f"Where {name} is", value=self.url)
         if customize_distribution is not None:
@@ -156,14 +165,14 @@ class EdgeDistribution(Construct):
             edge_lambdas=[self.functions.origin_association()],
         )
 
-    def _hashed_behaviour(self) -> cloudfront.BehaviorOptions:
+    def _hashed_behaviour(self, precompress: bool) -> cloudfront.BehaviorOptions:
         """Files whose key says which bytes they are; the viewer-request function alone rewrites them."""
         return cloudfront.BehaviorOptions(
             origin=self._files,
             viewer_protocol_policy=cloudfront.ViewerProtocolPolicy.REDIRECT_TO_HTTPS,
             cache_policy=self.policies.by_path,
             response_headers_policy=self._headers,
-            compress=True,
+            compress=not precompress,
             function_associations=[self.functions.request_association()],
         )
 
@@ -187,7 +196,7 @@ class EdgeDistribution(Construct):
         )
 
     def _publish_identity(
-        self, name: str, regions: Sequence[str], rules: ClassificationRules, mode: str
+        self, name: str, regions: Sequence[str], rules: ClassificationRules, mode: str, precompress: bool
     ) -> DistributionIdentity:
         """What other regions' stacks and the command line look up."""
         values = {
@@ -197,6 +206,7 @@ class EdgeDistribution(Construct):
             "regions": ",".join(regions),
             "rules": json.dumps(rules.to_json(), sort_keys=True, separators=(",", ":")),
             "mode": mode,
+            "precompress": "true" if precompress else "false",
         }
         for part, value in values.items():
             construct_id = "Parameter" + "".join(word.capitalize() for word in part.split("-"))

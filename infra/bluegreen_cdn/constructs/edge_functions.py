@@ -32,6 +32,7 @@ class EdgeFunctions(Construct):
         name: str,
         rules: ClassificationRules,
         mode: str,
+        precompress: bool = True,
         key_value_store: cloudfront.IKeyValueStore,
     ) -> None:
         """Create the functions.
@@ -42,12 +43,15 @@ class EdgeFunctions(Construct):
             name: The site's name.
             rules: Which files carry a hash and which are entries.
             mode: How a path becomes a document: `spa`, `directory` or `html`.
+            precompress: Whether builds have precompressed variants, and so the edge asks for them. Default: they have.
             key_value_store: Where the routing state is.
         """
         super().__init__(scope, construct_id)
 
         def function(part: str, source: str, comment: str) -> cloudfront.Function:
-            code = render_function((edge_handler_path() / source).read_text(), rules, mode, name)
+            code = render_function(
+                (edge_handler_path() / source).read_text(), rules, mode, name, precompress=precompress
+            )
             return cloudfront.Function(
                 self,
                 part,

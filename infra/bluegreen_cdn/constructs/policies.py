@@ -23,13 +23,15 @@ class EdgePolicies(Construct):
         headers: Security headers, and leave for other origins to load the files.
     """
 
-    def __init__(self, scope: Construct, construct_id: str, *, name: str) -> None:
+    def __init__(self, scope: Construct, construct_id: str, *, name: str, precompress: bool = True) -> None:
         """Create the policies.
 
         Args:
             scope: Where they belong.
             construct_id: Their id there.
             name: The site's name.
+            precompress: Whether builds have precompressed variants: then a hashed file's path says how it is encoded,
+                and the edge needs to keep it under nothing else. Default: they have.
         """
         super().__init__(scope, construct_id)
         self.by_build = cloudfront.CachePolicy(
@@ -52,8 +54,8 @@ class EdgePolicies(Construct):
             min_ttl=_EDGE_TTL,
             default_ttl=_EDGE_TTL,
             max_ttl=_EDGE_TTL,
-            enable_accept_encoding_brotli=True,
-            enable_accept_encoding_gzip=True,
+            enable_accept_encoding_brotli=not precompress,
+            enable_accept_encoding_gzip=not precompress,
         )
         self.client_script = cloudfront.CachePolicy(
             self,

@@ -82,6 +82,7 @@ class BlueGreenSite(Construct):
         rollout: Rollout | None = None,
         rules: ClassificationRules | None = None,
         mode: DocumentMode | str = defaults.DEFAULT_DOCUMENT_MODE,
+        precompress: bool = False,
         domain_names: Sequence[str] = (),
         certificate: acm.ICertificate | None = None,
         verdict: Verdict | None = None,
@@ -102,6 +103,8 @@ class BlueGreenSite(Construct):
             rollout: How a candidate is let in. Default: `Rollout.canary()`.
             rules: Which files carry a hash and which are entries. Default: `ClassificationRules.default()`.
             mode: How a path becomes a document: `spa`, `directory` or `html`. Default: `spa`.
+            precompress: Builds have brotli and gzip variants of text files, which the edge then asks for.
+                Default: they have none.
             domain_names: The site's own domain names. Default: CloudFront's alone.
             certificate: For them, in us-east-1. Default: none.
             verdict: How much worse a candidate may look, and on how many page loads. Default: `Verdict()`.
@@ -120,6 +123,7 @@ class BlueGreenSite(Construct):
         _check_kind("rollout", rollout, Rollout | None, "Rollout.canary(percent=10)")
         _check_kind("rules", rules, ClassificationRules | None, 'ClassificationRules.preset("vite")')
         _check_kind("verdict", verdict, Verdict | None, "Verdict(minimum_page_loads=50)")
+        _check_kind("precompress", precompress, bool, "precompress=True")
         DocumentMode.parse(mode)
         _check_region(Stack.of(scope))
         super().__init__(scope, construct_id)
@@ -137,6 +141,7 @@ class BlueGreenSite(Construct):
             bucket_names={region: bucket_name(name, account_of(self), region) for region in regions},
             rules=rules,
             mode=mode,
+            precompress=precompress,
             client_metrics=self.client_metrics,
             domain_names=domain_names,
             certificate=certificate,

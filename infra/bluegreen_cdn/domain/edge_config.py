@@ -9,18 +9,23 @@ from bluegreen_cdn.domain.classification import (
     COMPANION,
     HASH_TOKEN_AS_FOLDER,
     HASH_TOKEN_IN_NAME,
+    NOTHING,
     ClassificationRules,
 )
-from bluegreen_cdn.domain.requests import DocumentMode
+from bluegreen_cdn.domain.encodings import COMPRESSIBLE_PATTERN
+from bluegreen_cdn.domain.requests import DocumentMode, accepts_pattern
 
 
-def function_config(rules: ClassificationRules, mode: DocumentMode | str, site: str) -> dict[str, str]:
+def function_config(
+    rules: ClassificationRules, mode: DocumentMode | str, site: str, *, precompress: bool = True
+) -> dict[str, str]:
     """The members of the functions' `CONFIG`, as JavaScript source.
 
     Args:
         rules: The site's classification.
         mode: The site's document mode: `spa`, `directory` or `html`.
         site: The site's name.
+        precompress: The site's builds have precompressed variants. Default: they have.
 
     Raises:
         InvalidRules: There is no such mode.
@@ -36,6 +41,9 @@ def function_config(rules: ClassificationRules, mode: DocumentMode | str, site: 
         "companion": _literal(COMPANION),
         "token": _literal(HASH_TOKEN_IN_NAME),
         "tokenFolder": _literal(HASH_TOKEN_AS_FOLDER),
+        "compressible": _literal(COMPRESSIBLE_PATTERN) + "i" if precompress else _literal(NOTHING),
+        "brotli": _literal(accepts_pattern("br")),
+        "gzip": _literal(accepts_pattern("gzip")),
     }
 
 

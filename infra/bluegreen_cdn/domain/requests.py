@@ -8,11 +8,12 @@ becomes `%2B`.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from urllib.parse import quote, unquote_to_bytes
 
 from bluegreen_cdn.domain.classification import CacheClass, ClassificationRules
+from bluegreen_cdn.domain.encodings import ENCODINGS, is_compressible, variant_key
 from bluegreen_cdn.domain.routing import is_build_id
 from bluegreen_cdn.errors import InvalidRules
 
@@ -65,7 +66,7 @@ class PlannedRequest:
 
     Attributes:
         plan: What is to be done.
-        uri: The path that goes on.
+        uri: The path that goes on; where a precompressed variant answers, that variant's.
         direct: No origin request follows in this path's behaviour: viewer request itself adds `/builds/<id>`.
     """
 
@@ -74,6 +75,13 @@ class PlannedRequest:
     direct: bool = False
 
 
+def accepts_pattern(encoding: str) -> str:
+    """A regular expression, for Python and JavaScript: the `accept-encoding` headers that take an encoding by name."""
+    return rf"(?:^|,)[ \t]*{encoding}[ \t]*(?:;[ \t]*[qQ]=(?!0(?:\.0*)?[ \t]*(?![^,]))[^,]*)?(?![^,])"
+
+
+_ACCEPTS = {encoding: re.compile(accepts_pattern(encoding)) for encoding in ENCODINGS}
+_FROM_BUCKET = (Plan.SHARED, Plan.BUILT, Plan.ENTRY, Plan.FILE)
 _MALFORMED = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\\]|(?:^|/)\.\.?(?:/|$)")
 _HTML_DESTINATIONS = ("document", "iframe", "frame", "embed", "object", "fencedframe")
@@ -108,6 +116,9 @@ def plan_request(
     *,
     accept: str | None = None,
     fetch_destination: str | None = None,
+    precompress: bool = False,
+    accept_encoding: str | None = None,
+    ranged: bool = False,
 ) -> PlannedRequest:
     """Says what a path asks for and under which path it goes on.
 
@@ -117,7 +128,25 @@ def plan_request(
         mode: The site's document mode.
         accept: The `accept` header. Default: none.
         fetch_destination: The `sec-fetch-dest` header. Default: none.
+        precompress: The site's builds have precompressed variants. Default: they have none.
+        accept_encoding: The `accept-encoding` header. Default: none.
+        ranged: There is a `range` header: a part is of the file itself, as browsers ask for it too. Default: no.
     """
+    planned = _plan(uri, rules, mode, accept, fetch_destination)
+    encoding = accepted_encoding(accept_encoding) if precompress and not ranged else None
+    if encoding is None or planned.plan not in _FROM_BUCKET or not is_compressible(planned.uri):
+        return planned
+    return replace(planned, uri=variant_key(planned.uri, encoding))
+
+
+def accepted_encoding(accept_encoding: str | None) -> str | None:
+    """The best encoding that a viewer takes of those that variants have; None for the file itself."""
+    return next((name for name in ENCODINGS if _ACCEPTS[name].search(accept_encoding or "")), None)
+
+
+def _plan(
+    uri: str, rules: ClassificationRules, mode: DocumentMode, accept: str | None, fetch_destination: str | None
+) -> PlannedRequest:
     try:
         if _MALFORMED.search(uri):
             return PlannedRequest(Plan.MALFORMED, uri)
