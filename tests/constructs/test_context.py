@@ -1,3 +1,4 @@
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -6,6 +7,7 @@ import pytest
 
 from bluegreen_cdn.constructs import Build, SiteContext
 from bluegreen_cdn.domain.classification import ClassificationRules
+from bluegreen_cdn.domain.header_rules import HeaderRules
 from bluegreen_cdn.domain.rollout import Rollout
 from bluegreen_cdn.domain.verdict import Verdict
 from bluegreen_cdn.errors import (
@@ -49,6 +51,33 @@ def test_a_folder_is_named_by_its_content_or_by_its_caller(build_folder: Path) -
     assert by_content.digest == by_caller.digest
     assert by_content.digest.startswith(by_content.build_id)
     assert by_content.path == build_folder.resolve()
+
+
+@pytest.mark.parametrize("as_text", [False, True])
+def test_headers_and_what_may_be_missing_are_read(build_folder: Path, as_text: bool) -> None:
+    headers = {"presets": ["fonts"], "rules": [{"glob": "legal/**", "cache": "no-store"}], "sourceMaps": True}
+    build = read(
+        build=str(build_folder),
+        headers=json.dumps(headers) if as_text else headers,
+        allow_missing="api/**, feed.xml" if as_text else ["api/**", "feed.xml"],
+    ).build
+    assert build.headers == HeaderRules.from_json(headers)
+    assert build.headers.source_maps
+    assert build.allow_missing == ("api/**", "feed.xml")
+    assert read(build=str(build_folder)).build.headers == HeaderRules()
+
+
+@pytest.mark.parametrize(
+    ("headers", "message"),
+    [
+        ("{", "context 'headers' is '{', which is not JSON"),
+        ({"preset": []}, "member 'preset' is unknown; there are presets, rules, sourceMaps"),
+        ({"rules": [{"glob": "**/*.html", "cache": "immutable"}]}, "would make browsers keep document"),
+    ],
+)
+def test_header_rules_that_cannot_be_are_refused(build_folder: Path, headers: Any, message: str) -> None:
+    with pytest.raises(InvalidInput, match=re.escape(message)):
+        read(build=str(build_folder), headers=headers)
 
 
 def test_rollout_and_rules_are_read(build_folder: Path) -> None:

@@ -11,6 +11,7 @@ from bluegreen_cdn import defaults
 from bluegreen_cdn.constructs.build import Build
 from bluegreen_cdn.constructs.names import check_site_name
 from bluegreen_cdn.domain.classification import ClassificationRules
+from bluegreen_cdn.domain.header_rules import HeaderRules
 from bluegreen_cdn.domain.regions import EDGE_REGION, check_regions
 from bluegreen_cdn.domain.rollout import Rollout
 from bluegreen_cdn.domain.verdict import Verdict
@@ -27,7 +28,9 @@ class SiteContext:
     Attributes:
         name: The site's name (`site`).
         regions: us-east-1, then the replicas (`regions`; a list, or text with commas).
-        build: What to release (`build`, a folder, and `build_id`; the id alone is a build that exists already).
+        build: What to release (`build`, a folder, and `build_id`; the id alone is a build that exists already). What
+            its files are served with (`headers`, an object such as `{"presets": ["fonts"]}`), and which paths it may
+            lead to without having them (`allow_missing`).
         rollout: How it is let in (`rollout`, such as `canary:10%:5m:bake=5m:holdout=5%`).
         rules: The files' classification (`presets`, `hashed_folders`, `hashed`, `unhashed`, `entries`).
         mode: How a path becomes a document (`mode`).
@@ -73,7 +76,9 @@ class SiteContext:
 def _build(look_up: LookUp) -> Build:
     folder, build_id = _optional_text(look_up, "build"), _optional_text(look_up, "build_id")
     if folder is not None:
-        return Build.folder(folder, build_id=build_id)
+        return Build.folder(
+            folder, build_id=build_id, headers=_headers(look_up), allow_missing=_list(look_up, "allow_missing")
+        )
     if build_id is None:
         raise InvalidInput(
             "there is no build to release; pass -c build=<folder that your bundler wrote>, "
@@ -96,6 +101,17 @@ def _rules(look_up: LookUp) -> ClassificationRules:
         unhashed=rules.unhashed + _list(look_up, "unhashed"),
         entries=rules.entries + _list(look_up, "entries"),
     )
+
+
+def _headers(look_up: LookUp) -> HeaderRules:
+    """An object from `cdk.json`, or its JSON from the command line."""
+    value = look_up("headers")
+    if isinstance(value, str) and value:
+        try:
+            value = json.loads(value)
+        except ValueError as error:
+            raise InvalidInput(f"context 'headers' is {value!r}, which is not JSON ({error})") from error
+    return HeaderRules.from_json(value) if value else HeaderRules()
 
 
 def _verdict(look_up: LookUp) -> Verdict:
