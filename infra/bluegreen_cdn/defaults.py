@@ -136,6 +136,10 @@ BEACON_MAXIMUM_COUNT = 1
 """Of anything in one beacon: a page counts itself once, and each way to go wrong once."""
 CLIENT_SCRIPT_MAX_AGE_SECONDS = 300
 VERDICT_Z_THRESHOLD = 4.0
+SLOWDOWN_RATIO = 1.5
+"""How many times stable's share of slow page loads a candidate's may be: its new files come from no cache at first."""
+SLOWDOWN_Z_THRESHOLD = 5.0
+"""Higher than the verdict's: chance among stable's slow loads, weighted with the ratio, is more than the test knows."""
 VERDICT_EVALUATION_PERIODS = 1
 VERDICT_DATAPOINTS_TO_ALARM = 1
 

@@ -110,6 +110,9 @@ def test_rollout_and_rules_are_read(build_folder: Path) -> None:
         ({"build_id": "v1", "minimum_page_loads": "many"}, InvalidInput, "context 'minimum_page_loads' is 'many'"),
         ({"build_id": "v1", "minimum_page_loads": 0}, InvalidInput, "it must be a whole number from 1"),
         ({"build_id": "v1", "z_threshold": "-1"}, InvalidInput, "context 'z_threshold' is '-1'"),
+        ({"build_id": "v1", "slowdown": "maybe"}, InvalidInput, "context 'slowdown' is 'maybe'; it must be true or"),
+        ({"build_id": "v1", "slowdown": 1}, InvalidInput, "context 'slowdown' is 1; it must be true or false"),
+        ({"build_id": "v1", "slowdown_ratio": "0.5"}, InvalidInput, "slowdown_ratio is 0.5; it must be from 1"),
         ({"build_id": "v1", "presets": "vitee"}, BlueGreenError, "vitee"),
     ],
 )
@@ -118,6 +121,11 @@ def test_what_cannot_be_is_said_in_one_line(context: dict[str, Any], kind: type[
         read(**context)
     assert "\n" not in str(error.value)
     assert error.value.exit_code == 2
+
+
+def test_the_slowdown_can_be_tuned_and_left_out() -> None:
+    assert read(build_id="v1", slowdown="false").verdict == read(build_id="v1", slowdown=False).verdict
+    assert read(build_id="v1", slowdown="true", slowdown_ratio="2").verdict == Verdict(slowdown_ratio=2)
 
 
 def test_an_empty_folder_is_no_build(tmp_path: Path) -> None:

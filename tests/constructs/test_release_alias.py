@@ -116,7 +116,7 @@ def test_failure_stop_and_alarm_roll_back(templates: Any) -> None:
     watched = {
         alarms[alarm["Name"]["Ref"]]["Properties"]["AlarmName"] for alarm in group["AlarmConfiguration"]["Alarms"]
     }
-    assert watched == {"bluegreen-shop-verdict", "bluegreen-shop-edge-errors"}
+    assert watched == {"bluegreen-shop-verdict", "bluegreen-shop-slowdown", "bluegreen-shop-edge-errors"}
     assert group["AlarmConfiguration"]["Enabled"] is True
 
 

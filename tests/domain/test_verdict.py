@@ -10,8 +10,11 @@ from hypothesis import strategies as st
 from bluegreen_cdn import defaults
 from bluegreen_cdn.domain.verdict import (
     ASSET_FAILURES,
+    METRIC_NAMES,
     PAGE_LOADS,
     SCRIPT_ERRORS,
+    SLOW_LOADS,
+    MetricMath,
     Role,
     Verdict,
 )
@@ -122,9 +125,12 @@ def _binomial(rng: random.Random, n: int, rate: float) -> int:
 # -- metric math ----------------------------------------------------------------------------------------------------
 
 
-def evaluate_as_text(values: dict[tuple[Role, str], float]) -> float:
+SLOWDOWN = VERDICT.slowdown_math()
+assert SLOWDOWN is not None
+
+
+def evaluate_as_text(math_: MetricMath, values: dict[tuple[Role, str], float]) -> float:
     """Evaluate the rendered text, not the tree: what an alarm that got these strings would compute."""
-    math_ = VERDICT.metric_math()
     known: dict[str, float | None] = {metric.id: values.get((metric.role, metric.name)) for metric in math_.metrics}
     scope = {"IF": lambda c, a, b: a if c else b, "SQRT": math.sqrt, "FILL": lambda v, to: to if v is None else v}
     result = math.nan
@@ -136,11 +142,14 @@ def evaluate_as_text(values: dict[tuple[Role, str], float]) -> float:
 
 @given(
     st.dictionaries(
-        st.tuples(st.sampled_from(Role), st.sampled_from([PAGE_LOADS, SCRIPT_ERRORS, ASSET_FAILURES])), loads
+        st.tuples(st.sampled_from(Role), st.sampled_from(METRIC_NAMES)),
+        loads,
     )
 )
-def test_the_rendered_text_computes_the_same_score(values: dict[tuple[Role, str], float]) -> None:
-    assert evaluate_as_text(values) == pytest.approx(VERDICT.score(values), rel=1e-9)
+def test_the_rendered_text_computes_the_same_scores(values: dict[tuple[Role, str], float]) -> None:
+    assert evaluate_as_text(VERDICT.metric_math(), values) == pytest.approx(VERDICT.score(values), rel=1e-9)
+    assert SLOWDOWN is not None
+    assert evaluate_as_text(SLOWDOWN, values) == pytest.approx(VERDICT.slowdown_score(values), rel=1e-9)
 
 
 @settings(max_examples=40, deadline=None)
@@ -169,11 +178,15 @@ def test_the_local_cloud_computes_the_same_score_minute_by_minute(minutes: list[
         assert values["score"][float(minute)] == pytest.approx(VERDICT.score(sums_), rel=1e-9)
 
 
-def test_rendering_is_what_cloudwatch_accepts() -> None:
-    math_ = Verdict(minimum_page_loads=70, z_threshold=3.5, period_seconds=300).metric_math()
+@pytest.mark.parametrize("which", ["verdict", "slowdown"])
+def test_rendering_is_what_cloudwatch_accepts(which: str) -> None:
+    verdict = Verdict(minimum_page_loads=70, z_threshold=3.5, slowdown_z_threshold=3.5, period_seconds=300)
+    math_ = verdict.metric_math() if which == "verdict" else verdict.slowdown_math()
+    assert math_ is not None
     ids = [metric.id for metric in math_.metrics] + [query.id for query in math_.queries]
-    assert len(ids) == len(set(ids)) <= 20, "an alarm takes at most twenty queries"
+    assert len(ids) == len(set(ids)), "every query has an id of its own"
     assert len(math_.metrics) <= 10, "an alarm takes at most ten metrics"
+    assert len(math_.queries) <= 10, "and at most ten expressions"
     assert all(re.fullmatch(r"[a-z][A-Za-z0-9_]*", name) for name in ids)
     defined = {metric.id for metric in math_.metrics}
     for query in math_.queries:
@@ -189,7 +202,8 @@ def test_rendering_is_what_cloudwatch_accepts() -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [("period_seconds", 45), ("period_seconds", 90), ("period_seconds", 7200), ("minimum_page_loads", 0),
-     ("minimum_page_loads", True), ("minimum_stable_page_loads", 2.5), ("z_threshold", 0), ("z_threshold", math.nan)],
+     ("minimum_page_loads", True), ("minimum_stable_page_loads", 2.5), ("z_threshold", 0), ("z_threshold", math.nan),
+     ("slowdown_z_threshold", 0), ("slowdown_ratio", 0.9), ("slowdown_ratio", math.nan), ("slowdown", "no")],
 )  # fmt: skip
 def test_a_verdict_that_cannot_be_reached_or_avoided_is_refused(name: str, value: Any) -> None:
     with pytest.raises(InvalidInput, match=f"{name} is"):
@@ -200,3 +214,55 @@ def test_a_partly_broken_build_is_found_out_by_the_hold_out_of_a_busy_site() -> 
     """Five minutes at full weight: 5 % of the visitors are the control group."""
     assert VERDICT.is_worse(sums(4750, 950, 250, 2))
     assert not VERDICT.is_worse(sums(4750, 60, 250, 2))
+
+
+# -- slowdown -------------------------------------------------------------------------------------------------------
+
+
+def slow(n1: float, s1: float, n0: float, s0: float) -> dict[tuple[Role, str], float]:
+    return {
+        (Role.CANDIDATE, PAGE_LOADS): n1,
+        (Role.CANDIDATE, SLOW_LOADS): s1,
+        (Role.STABLE, PAGE_LOADS): n0,
+        (Role.STABLE, SLOW_LOADS): s0,
+    }
+
+
+@given(enough, loads, enough, loads)
+def test_the_slowdown_is_the_same_test_with_stables_slow_loads_weighted(n1: int, s1: int, n0: int, s0: int) -> None:
+    same = Verdict(slowdown_ratio=1)
+    assert same.slowdown_score(slow(n1, s1, n0, s0)) == VERDICT.score(sums(n1, s1, n0, s0))
+    assert VERDICT.slowdown_score(slow(n1, s1, n0, 2 * s0)) == VERDICT.score(sums(n1, s1, n0, 3 * s0))
+
+
+@given(enough, loads, enough, loads)
+def test_slow_pages_are_no_errors_and_errors_not_slow(n1: int, b1: int, n0: int, b0: int) -> None:
+    assert VERDICT.score(slow(n1, b1, n0, b0)) == 0
+    assert VERDICT.slowdown_score(sums(n1, b1, n0, b0)) == 0
+
+
+def test_a_slower_candidate_is_caught_and_a_cold_cache_is_not() -> None:
+    assert VERDICT.is_slower(slow(300, 120, 2700, 270)), "40 % instead of 10 %"
+    assert VERDICT.is_slower(slow(4750, 1425, 250, 12)), "30 % instead of 5 %, by the hold-out"
+    assert not VERDICT.is_slower(slow(300, 45, 2700, 270)), "half as much again, while its files are in no cache"
+    assert not VERDICT.is_slower(slow(19, 19, 2700, 0)), "too few to tell"
+
+
+def test_a_site_can_do_without() -> None:
+    without = Verdict(slowdown=False)
+    assert without.slowdown_math() is None
+    assert not without.is_slower(slow(300, 300, 2700, 0))
+
+
+def test_false_alarms_of_the_slowdown_are_rare_even_at_the_ratio_that_is_tolerated() -> None:
+    """Slow loads are far more common than errors; 40,000 judged minutes each of equals, and of the slowest allowed."""
+    rng = random.Random(21)
+    minutes = 40_000
+    for ratio, most in ((1.0, 0), (1.5, 4)):
+        alarms = 0
+        for minute in range(minutes):
+            rate = (0.005, 0.02, 0.1, 0.3)[minute % 4]
+            n1, n0 = ((20, 180), (100, 900), (475, 25), (250, 250))[minute // 4 % 4]
+            s1, s0 = _binomial(rng, n1, rate * ratio), _binomial(rng, n0, rate)
+            alarms += VERDICT.is_slower(slow(n1, s1, n0, s0))
+        assert alarms <= most, (ratio, alarms)

@@ -35,7 +35,7 @@ class SiteContext:
         rules: The files' classification (`presets`, `hashed_folders`, `hashed`, `unhashed`, `entries`).
         mode: How a path becomes a document (`mode`).
         verdict: When a candidate is worse (`verdict_period_seconds`, `minimum_page_loads`,
-            `minimum_stable_page_loads`, `z_threshold`).
+            `minimum_stable_page_loads`, `z_threshold`; `slowdown`, `slowdown_ratio`, `slowdown_z_threshold`).
         domain_names: The site's own (`domain_names`).
         certificate_arn: For them (`certificate_arn`).
     """
@@ -122,6 +122,9 @@ def _verdict(look_up: LookUp) -> Verdict:
             look_up, "minimum_stable_page_loads", defaults.VERDICT_MINIMUM_STABLE_PAGE_LOADS
         ),
         z_threshold=_number(look_up, "z_threshold", defaults.VERDICT_Z_THRESHOLD),
+        slowdown=_switch(look_up, "slowdown", True),
+        slowdown_ratio=_number(look_up, "slowdown_ratio", defaults.SLOWDOWN_RATIO),
+        slowdown_z_threshold=_number(look_up, "slowdown_z_threshold", defaults.SLOWDOWN_Z_THRESHOLD),
     )
 
 
@@ -150,6 +153,17 @@ def _list(look_up: LookUp, key: str) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise InvalidInput(f"context {key!r} is {value!r}; it must be a list of texts, or text with commas")
     return tuple(item.strip() for item in value if item.strip())
+
+
+def _switch(look_up: LookUp, key: str, default: bool) -> bool:
+    """A boolean from `cdk.json`; `true` or `false` from the command line."""
+    value = look_up(key)
+    if value is None:
+        return default
+    known = {True: True, False: False, "true": True, "false": False}
+    if not isinstance(value, bool | str) or value not in known:
+        raise InvalidInput(f"context {key!r} is {value!r}; it must be true or false")
+    return known[value]
 
 
 def _number(look_up: LookUp, key: str, default: float) -> float:

@@ -12,11 +12,14 @@ from constructs import Construct
 from bluegreen_cdn.constructs.client_metrics import client_metric
 from bluegreen_cdn.constructs.names import check_site_name, resource_name
 from bluegreen_cdn.domain.verdict import MetricMath, Verdict
+from bluegreen_cdn.errors import InvalidInput
 
 EDGE_ERROR_PERCENT = 5
 EDGE_ERROR_MINIMUM_REQUESTS = 100
 EDGE_ERROR_EVALUATION_MINUTES = 3
 EDGE_ERROR_MINUTES_TO_ALARM = 2
+ALARMS_MAXIMUM = 10
+"""That a deployment group of CodeDeploy takes."""
 
 
 class ReleaseAlarms(Construct):
@@ -24,8 +27,9 @@ class ReleaseAlarms(Construct):
 
     Attributes:
         verdict: The candidate is worse than stable.
+        slowdown: The candidate's pages are slow more often than stable's; None if the verdict leaves that out.
         edge_errors: Too many answers are 5xx.
-        alarms: Both, and the user's own.
+        alarms: All of them, and the user's own.
     """
 
     def __init__(
@@ -47,14 +51,43 @@ class ReleaseAlarms(Construct):
             distribution_id: The distribution.
             verdict: How much worse a candidate may look, and on how many page loads. Default: `Verdict()`.
             alarms: The user's own, which stop a release just the same; of this account and region. Default: none.
+
+        Raises:
+            InvalidInput: CodeDeploy takes no more than ten alarms.
         """
         super().__init__(scope, construct_id)
         check_site_name(name)
-        self.verdict: cloudwatch.Alarm = self._verdict(name, (verdict or Verdict()).metric_math())
+        verdict = verdict or Verdict()
+        self.verdict: cloudwatch.Alarm = self._comparison(
+            "Verdict",
+            resource_name(name, "verdict"),
+            "The candidate's pages go wrong more often than stable's, by more than chance",
+            verdict.metric_math(),
+            name,
+        )
+        math = verdict.slowdown_math()
+        self.slowdown: cloudwatch.Alarm | None = None
+        if math is not None:
+            self.slowdown = self._comparison(
+                "Slowdown",
+                resource_name(name, "slowdown"),
+                f"The candidate's pages are slow more than {verdict.slowdown_ratio:g} times as often as stable's, by "
+                f"more than chance",
+                math,
+                name,
+            )
         self.edge_errors: cloudwatch.Alarm = self._edge_errors(name, distribution_id)
-        self.alarms: tuple[cloudwatch.IAlarm, ...] = (self.verdict, self.edge_errors, *alarms)
+        own = (self.verdict, self.edge_errors, *([self.slowdown] if self.slowdown else []))
+        if len(own) + len(alarms) > ALARMS_MAXIMUM:
+            raise InvalidInput(
+                f"alarms has {len(alarms)} alarms; CodeDeploy watches {ALARMS_MAXIMUM} and {len(own)} of them are the "
+                f"site's own: put several of yours into one composite alarm"
+            )
+        self.alarms: tuple[cloudwatch.IAlarm, ...] = (*own, *alarms)
 
-    def _verdict(self, name: str, math: MetricMath) -> cloudwatch.Alarm:
+    def _comparison(
+        self, construct_id: str, alarm_name: str, description: str, math: MetricMath, name: str
+    ) -> cloudwatch.Alarm:
         period = Duration.seconds(math.period_seconds)
         known: dict[str, cloudwatch.IMetric] = {
             metric.id: client_metric(name, metric.name, metric.role, period) for metric in math.metrics
@@ -66,9 +99,9 @@ class ReleaseAlarms(Construct):
             )
         return cloudwatch.Alarm(
             self,
-            "Verdict",
-            alarm_name=resource_name(name, "verdict"),
-            alarm_description="The candidate's pages go wrong more often than stable's, by more than chance",
+            construct_id,
+            alarm_name=alarm_name,
+            alarm_description=description,
             metric=known[math.queries[-1].id],
             threshold=math.threshold,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
