@@ -8,6 +8,7 @@ const CONFIG = {/*BLUEGREEN_CONFIG*/};
 const BUILD_ID = /^[A-Za-z0-9][\w.-]{0,63}$/;
 const TOKEN = /^([A-Za-z0-9][\w.-]{0,63})~([0-9a-z]{1,8})~([\w-]{22})$/;
 const HTML_DESTINATION = /^(?:document|i?frame|embed|object|fencedframe)$/;
+const VISITOR = /^2\.([0-9a-z]{8,32})$/;
 const EXTENSION = /\.[^/]*$/;
 const NEWEST_FORMAT = 1;
 // S3's limit. It also keeps regular expressions from being fed to death.
@@ -16,7 +17,6 @@ const LONGEST_KEY = 1024;
 async function handler(event) {
   const request = event.request;
   const plan = planRequest(request.uri, text(request.headers, 'accept'), text(request.headers, 'sec-fetch-dest'));
-  delete request.headers['x-bluegreen-visitor'];
   delete request.headers['x-bluegreen-role'];
   request.headers['x-build-id'] = { value: 'shared' };
   if (plan.kind === 'malformed') return answer(400);
@@ -31,7 +31,6 @@ async function handler(event) {
   const chosen = await choose(event, plan.kind === 'entry');
   if (!chosen.build) return answer(503);
   request.headers['x-build-id'] = { value: chosen.build };
-  if (chosen.mark) request.headers['x-bluegreen-visitor'] = { value: chosen.mark };
   // Where no origin request follows, the path gets its build here.
   if (plan.direct) request.uri = '/builds/' + chosen.build + request.uri;
   cf.logCustomData('build=' + chosen.build + ' role=' + chosen.role);
@@ -116,7 +115,7 @@ async function choose(event, isEntry) {
   const preview = text(request.querystring, '__bg_preview') || text(request.cookies, '__Host-bg-preview');
   if (preview) {
     const build = await verify(preview, 'preview');
-    if (build) return { build, role: 'preview', mark: 'preview' };
+    if (build) return { build, role: 'preview' };
   }
   const state = await readRouting();
   const chosen = await chooseByState(event, isEntry, state);
@@ -135,21 +134,24 @@ async function chooseByState(event, isEntry, state) {
     if (retained) return { build: last, role };
   }
   if (!state.candidate) return { build: state.stable, role: 'stable' };
-  const visitor = visitorCookie(request);
-  let slot;
-  if (visitor && visitor.candidate === state.candidate) {
-    slot = visitor.slot;
-  } else {
-    slot = slotOf(state.candidate, visitor ? visitor.seed : event.viewer.ip + '|' + text(request.headers, 'user-agent'));
-  }
+  const slot = slotOf(state.candidate, seedOf(event));
   const build = slot < Math.min(state.weight, 10000 - state.holdout) ? state.candidate : state.stable;
-  const mark = isEntry ? state.candidate + '.' + slot + '.' + (visitor ? visitor.seed : '-') : '';
-  return { build, role: roleOf(state, build), mark };
+  return { build, role: roleOf(state, build) };
 }
 
 function slotOf(candidate, seed) {
-  const digest = crypto.createHash('sha256').update(candidate + ':' + seed).digest('hex');
-  return parseInt(digest.slice(0, 8), 16) % 10000;
+  return parseInt(digest(candidate + ':' + seed).slice(0, 8), 16) % 10000;
+}
+
+// Who asks: what viewer response put into the cookie; until it has, what it would put there while a release is under way.
+function seedOf(event) {
+  const request = event.request;
+  const match = VISITOR.exec(text(request.cookies, '__Host-bg-visitor'));
+  return match ? match[1] : digest(event.viewer.ip + '|' + text(request.headers, 'user-agent')).slice(0, 16);
+}
+
+function digest(value) {
+  return crypto.createHash('sha256').update(value).digest('hex');
 }
 
 function roleOf(state, build) {
@@ -195,13 +197,6 @@ function text(items, name) {
 function buildCookie(request) {
   const value = text(request.cookies, '__Host-bg-build');
   return BUILD_ID.test(value) ? value : null;
-}
-
-function visitorCookie(request) {
-  // 1.<seed>.<candidate>.<slot>; a candidate may hold dots itself.
-  const match = /^1\.([0-9a-z]{8,32})\.(.+)\.(\d{1,4})$/.exec(text(request.cookies, '__Host-bg-visitor'));
-  if (!match || !BUILD_ID.test(match[2])) return null;
-  return { seed: match[1], candidate: match[2], slot: parseInt(match[3], 10) };
 }
 
 async function verify(token, purpose) {

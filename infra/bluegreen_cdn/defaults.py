@@ -68,7 +68,6 @@ IMMUTABLE_CACHE_CONTROL = "public, max-age=31536000, immutable"
 REVALIDATE_CACHE_CONTROL = "no-cache"
 EDGE_TTL_SECONDS = 31_536_000
 BUILD_HEADER = "x-build-id"
-VISITOR_HEADER = "x-bluegreen-visitor"
 ROLE_HEADER = "x-bluegreen-role"
 BUILD_METADATA = "build-id"
 """S3 user metadata; viewers and functions see `x-amz-meta-build-id`."""

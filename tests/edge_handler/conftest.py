@@ -108,21 +108,20 @@ class EdgeFunctions:
         if plan.plan in (Plan.MALFORMED, Plan.MISSING):
             return ("status", 400 if plan.plan is Plan.MALFORMED else 404)
         if plan.plan in (Plan.SHARED, Plan.BUILT):
-            return ("request", plan.uri, "shared", "")
+            return ("request", plan.uri, "shared")
         kind = RequestKind.ENTRY if plan.plan is Plan.ENTRY else RequestKind.FILE
         decision: Decision = decide(state, visitor, kind, retained=retained)
         if decision.build is None:
             return ("status", 503)
         prefix = f"/builds/{decision.build}" if plan.direct else ""
-        return ("request", prefix + plan.uri, decision.build, decision.mark or "")
+        return ("request", prefix + plan.uri, decision.build)
 
     def answer_of(self, value: Any) -> tuple[object, ...]:
         """A function's result, reduced to what was decided."""
         if "statusCode" in value:
             return ("status", value["statusCode"])
         headers = value["headers"]
-        mark = headers.get("x-bluegreen-visitor", {}).get("value", "")
-        return ("request", value["uri"], headers["x-build-id"]["value"], mark)
+        return ("request", value["uri"], headers["x-build-id"]["value"])
 
     def _run(self, name: str, event: Mapping[str, Any], store: Mapping[str, str] | None) -> Any:
         self.reads.clear()

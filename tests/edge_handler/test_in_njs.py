@@ -10,9 +10,12 @@ from typing import Any
 
 import pytest
 
-from bluegreen_cdn.domain.routing import RoutingState
+from bluegreen_cdn.domain.routing import RoutingState, Visitor, cookie_to_set
+from bluegreen_cdn.domain.tokens import TokenPurpose, sign_token, verify_token
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "routing.json").read_text())["vectors"]
+SECRET = "5e" * 32
+IMPORT = "import cf from 'cloudfront';\n"
 CLOUDFRONT = """
 let store;
 const cf = {
@@ -35,7 +38,17 @@ main();
 """
 
 
-@pytest.mark.skipif(shutil.which("njs") is None, reason="njs is not installed (Debian's package njs)")
+pytestmark = pytest.mark.skipif(shutil.which("njs") is None, reason="njs is not installed (Debian's package njs)")
+
+
+def in_njs(code: str, cases: list[dict[str, Any]], folder: Path) -> list[Any]:
+    script = folder / "cases.js"
+    script.write_text(f"{code.replace(IMPORT, CLOUDFRONT)}\nconst CASES = {json.dumps(cases)};\n{MAIN}")
+    done = subprocess.run(["njs", str(script)], capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
 def test_the_vectors_in_njs(edge: Any, tmp_path: Path) -> None:
     cases = []
     for vector in VECTORS:
@@ -52,11 +65,31 @@ def test_the_vectors_in_njs(edge: Any, tmp_path: Path) -> None:
             state = RoutingState(epoch=epoch, stable=stable, candidate=candidate, weight=weight, holdout=holdout)
             store = {f"build/{build}": "{}" for build in vector.get("retained", ())} | {"routing": state.to_json()}
         cases.append({"event": event, "store": store})
-    code = edge.code["viewer_request"].replace("import cf from 'cloudfront';\n", CLOUDFRONT)
-    script = tmp_path / "vectors.js"
-    script.write_text(f"{code}\nconst CASES = {json.dumps(cases)};\n{MAIN}")
-    done = subprocess.run(["njs", str(script)], capture_output=True, text=True, timeout=30, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    for vector, value in zip(VECTORS, done.stdout.splitlines(), strict=True):
-        answer = edge.answer_of(json.loads(value))
+    found = in_njs(edge.code["viewer_request"], cases, tmp_path)
+    for vector, value in zip(VECTORS, found, strict=True):
+        answer = edge.answer_of(value)
         assert (answer[1] if answer[0] == "status" else [answer[1], answer[2]]) == vector["expect"], vector["why"]
+
+
+def test_what_viewer_response_keeps_in_njs(edge: Any, tmp_path: Path) -> None:
+    releasing = RoutingState(epoch=2, stable="b1", candidate="b2", weight=5000)
+    store = {"secret": SECRET, "routing": releasing.to_json()}
+    preview = sign_token(SECRET, "b2", purpose=TokenPurpose.PREVIEW, expires=2_000_000_000)
+    answered = {
+        "statusCode": 200,
+        "headers": {"x-amz-meta-build-id": {"value": "b2"}, "content-type": {"value": "text/html"}},
+        "cookies": {},
+    }
+    events = [
+        edge.event("/", headers={"user-agent": "one"}),
+        edge.event("/", query={"__bg_preview": preview}),
+        edge.event("/", cookies={"__Host-bg-visitor": "2.0123456789abcdef", "__Host-bg-preview": preview[:-1] + "-"}),
+    ]
+    cases = [{"event": {**event, "response": answered}, "store": store} for event in events]
+    first, previewed, known = in_njs(edge.code["viewer_response"], cases, tmp_path)
+    expected = cookie_to_set(releasing, Visitor(ip="127.0.0.9", user_agent="one"), fresh_seed="")
+    assert first["cookies"]["__Host-bg-visitor"]["value"] == expected
+    token = first["headers"]["server-timing"]["value"].removeprefix('bluegreen;desc="').removesuffix('"')
+    assert verify_token(SECRET, token, purpose=TokenPurpose.BEACON, now=1_700_000_000) == "b2"
+    assert list(previewed["cookies"]) == ["__Host-bg-preview"]
+    assert list(known["cookies"]) == ["__Host-bg-build"]

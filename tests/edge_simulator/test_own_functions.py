@@ -3,12 +3,14 @@
 import gzip
 import json
 import re
+import time
 
 import brotli
 import pytest
 
 from bluegreen_cdn.domain.classification import ClassificationRules
 from bluegreen_cdn.domain.routing import RoutingState
+from bluegreen_cdn.domain.tokens import TokenPurpose, sign_token
 from bluegreen_cdn.edge_code import edge_handler_path, render_function
 
 STORE_ARN = "arn:aws:cloudfront::111122223333:key-value-store/bluegreen-shop"
@@ -107,11 +109,22 @@ def test_an_unreadable_store_never_mixes_builds(shop):
     assert shop.get("/", cookie="__Host-bg-build=b2", **HTML).body == b"<p>b2"
 
 
-def test_without_the_visitor_header_in_the_response_no_visitor_cookie_is_set(shop):
+@pytest.mark.parametrize("sees_the_function_s_request", [True, False])
+def test_stickiness_and_previews_need_nothing_that_viewer_request_said(shop, sees_the_function_s_request):
+    shop.deploy()
+    shop.server.edge.request_headers_visible_in_response = sees_the_function_s_request
     shop.route(candidate="b2", weight=5000)
-    assert "__Host-bg-visitor" in cookies(shop.get("/", **HTML))
-    shop.server.edge.request_headers_visible_in_response = False
-    assert set(cookies(shop.get("/", **HTML))) == {"__Host-bg-build"}
+    for number in range(20):
+        page = shop.get("/", ip=f"127.0.2.{number}", user_agent="t", accept_encoding="br", **HTML)
+        kept = cookies(page)
+        assert set(kept) == {"__Host-bg-build", "__Host-bg-visitor"}
+        sent = f"__Host-bg-visitor={kept['__Host-bg-visitor']}"
+        again = shop.get("/", ip="127.0.9.9", cookie=sent, accept_encoding="br", **HTML)
+        assert again.header("x-amz-meta-build-id") == kept["__Host-bg-build"]
+    token = sign_token("ab" * 32, "b2", purpose=TokenPurpose.PREVIEW, expires=int(time.time()) + 60)
+    shop.route()
+    preview = shop.get(f"/?__bg_preview={token}", **HTML)
+    assert (preview.body, cookies(preview)) == (b"<p>b2", {"__Host-bg-preview": token})
 
 
 @pytest.mark.parametrize(

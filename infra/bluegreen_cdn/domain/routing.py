@@ -5,7 +5,8 @@ rehearsal and the tests reason with; the JavaScript is what viewers meet.
 
 A visitor's *slot* is a number in [0, 10000) that depends on the candidate and on the visitor, never on the weight.
 Visitors below the weight get the candidate, so a raised weight only ever adds visitors. Because the candidate salts
-the slot, each release tries other visitors first. The top of the range is the hold-out: it stays on stable until the
+the slot, each release tries other visitors first. All that a visitor's cookie holds is a seed; while there is none, the
+seed comes from address and user agent. The top of the range is the hold-out: it stays on stable until the
 release has succeeded.
 """
 
@@ -31,8 +32,7 @@ OLDEST_ROUTING_FORMAT = 0
 """Readers take formats n and n-1, so that edge and control plane may be updated in either order."""
 
 _BUILD_ID = re.compile(BUILD_ID_PATTERN)
-_SEED = re.compile(r"[0-9a-z]{8,32}")
-_SLOT = re.compile(r"[0-9]{1,4}")
+_VISITOR = re.compile(r"2\.([0-9a-z]{8,32})")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,13 +171,11 @@ class Decision:
         build: The build, or None: answer 503.
         role: `stable`, `candidate` or `other`; `preview`; `unknown` when the routing state could not be read.
         slot: The visitor's slot for the candidate, when one was needed.
-        mark: What viewer request tells viewer response: `<candidate>.<slot>.<seed or ->`, or `preview`.
     """
 
     build: str | None
     role: str
     slot: int | None = None
-    mark: str | None = None
 
 
 def slot(candidate: str, seed: str) -> int:
@@ -195,14 +193,35 @@ def role_of(state: RoutingState, build: str) -> str:
     return "stable" if build == state.stable else "candidate" if build == state.candidate else "other"
 
 
-def parse_visitor_cookie(value: str | None) -> tuple[str, str, int] | None:
-    """Reads `1.<seed>.<candidate>.<slot>`; None for anything else, for a viewer may send what it likes."""
-    version, _, rest = (value or "").partition(".")
-    seed, _, rest = rest.partition(".")
-    candidate, _, number = rest.rpartition(".")
-    if version != "1" or not (_SEED.fullmatch(seed) and is_build_id(candidate) and _SLOT.fullmatch(number)):
+def parse_visitor_cookie(value: str | None) -> str | None:
+    """Reads the seed of `2.<seed>`; None for anything else, for a viewer may send what it likes."""
+    match = _VISITOR.fullmatch(value or "")
+    return match[1] if match else None
+
+
+def seed_of(visitor: Visitor) -> str:
+    """What a visitor's slot comes from: the cookie's seed, else one of address and user agent."""
+    return parse_visitor_cookie(visitor.visitor_cookie) or _seed_of_address(visitor)
+
+
+def cookie_to_set(state: RoutingState | None, visitor: Visitor, *, fresh_seed: str) -> str | None:
+    """The visitor cookie that an answered entry brings; None where the viewer keeps what it has.
+
+    The twin of `seedToKeep` in `viewer_response.js`.
+
+    Args:
+        state: The routing state, or None when the edge cannot read it.
+        visitor: Who asked.
+        fresh_seed: A random one. Used while no candidate is let in, when nobody's slot matters, so that people behind
+            one address part ways before the next release.
+    """
+    if state is None or parse_visitor_cookie(visitor.visitor_cookie) is not None:
         return None
-    return seed, candidate, int(number)
+    return f"2.{fresh_seed if state.candidate is None else _seed_of_address(visitor)}"
+
+
+def _seed_of_address(visitor: Visitor) -> str:
+    return hashlib.sha256(f"{visitor.ip}|{visitor.user_agent}".encode()).hexdigest()[:16]
 
 
 def is_build_id(value: object) -> bool:
@@ -229,7 +248,7 @@ def decide(
     """
     last = visitor.build_cookie if is_build_id(visitor.build_cookie) else None
     if preview is not None:
-        return Decision(build=preview, role="preview", mark="preview")
+        return Decision(build=preview, role="preview")
     if state is None:
         # Only what the visitor already has can be right; anything else may mix two builds on a page.
         return Decision(build=last, role="unknown")
@@ -239,14 +258,9 @@ def decide(
             return Decision(build=last, role=role)
     if state.candidate is None:
         return Decision(build=state.stable, role="stable")
-    cookie = parse_visitor_cookie(visitor.visitor_cookie)
-    if cookie is not None and cookie[1] == state.candidate:
-        number = cookie[2]
-    else:
-        number = slot(state.candidate, cookie[0] if cookie else f"{visitor.ip}|{visitor.user_agent}")
+    number = slot(state.candidate, seed_of(visitor))
     build = state.candidate if takes_candidate(state, number) else state.stable
-    mark = f"{state.candidate}.{number}.{cookie[0] if cookie else '-'}" if kind is RequestKind.ENTRY else None
-    return Decision(build=build, role=role_of(state, build), slot=number, mark=mark)
+    return Decision(build=build, role=role_of(state, build), slot=number)
 
 
 def _is_whole(value: object) -> bool:

@@ -45,8 +45,8 @@ class EdgeSimulator:
         locations: Names of the edge locations; each is the region that functions see.
         port: For viewers. Default: a free one.
         propagation_seconds: How long a KeyValueStore change takes to the last location.
-        request_headers_visible_in_response: Whether viewer-response functions see headers that the viewer-request
-            function set (unconfirmed on AWS).
+        request_headers_visible_in_response: Whether viewer-response functions see the request as the viewer-request
+            function left it, or as the viewer sent it (unconfirmed on AWS).
 
     Raises:
         LocalCloudError: when a location is listed twice or there is none, or the propagation time is below 0.
