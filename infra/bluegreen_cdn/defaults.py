@@ -15,6 +15,10 @@ PATH_MAXIMUM_BYTES = 1024 - len("builds/") - 64 - len("/") - len(".br")
 FILE_MAXIMUM_BYTES = 5 * 1024**3
 """The most that S3 takes in one request, and only one request can be conditional and carry the whole file's SHA-256."""
 SMALL_FILE_BYTES = 1024**2
+COPY_MINIMUM_BYTES = 1024**2
+"""Of a file that is copied on the server: below, an upload is as quick (the copy costs two looks besides)."""
+COPY_REFUSALS_UNTIL_OFF = 8
+"""Files that could be uploaded and not copied, until copies are tried no more."""
 ARCHIVE_RATIO_MAXIMUM = 200
 """Of unpacked bytes to packed ones. Builds come to 3 to 20, a log of one repeated line to 1,000."""
 ARCHIVE_UNPACKED_FREE_BYTES = 100 * 1024**2

@@ -172,13 +172,19 @@ def _print_plan(plan: PublishPlan, store: str, as_json: bool) -> None:
         return
     for upload in sorted(plan.uploads, key=lambda upload: upload.source.path):
         click.echo(f"upload  {size_text(upload.object.size):>9}  {upload.source.path} -> {upload.object.key}")
+    for copy in plan.copies:
+        click.echo(
+            f"copy    {size_text(copy.upload.object.size):>9}  {copy.upload.source.path} -> {copy.upload.object.key} "
+            f"(from {copy.source_key})"
+        )
     for reuse in plan.reuses:
         click.echo(f"reuse   {size_text(reuse.size):>9}  {reuse.path} -> {reuse.key} (of build {reuse.build_id})")
     reused = sum(reuse.size for reuse in plan.reuses)
     state = "is published already: nothing to do" if plan.published else "would be published"
     click.echo(
         f"build {plan.manifest.build_id} {state} in {store}: {len(plan.uploads)} files to upload "
-        f"({size_text(plan.upload_bytes)}), {len(plan.reuses)} to reuse ({size_text(reused)})"
+        f"({size_text(plan.upload_bytes)}), {len(plan.copies)} to copy on the server ({size_text(plan.copy_bytes)}), "
+        f"{len(plan.reuses)} to reuse ({size_text(reused)})"
     )
 
 
@@ -195,7 +201,9 @@ def _print_result(result: PublishResult, store: str, as_json: bool) -> None:
     elif result.already_published:
         click.echo(f"build {result.build_id} was published in {store} already: nothing to do")
     else:
+        copied = f", {result.copied_files} copied ({size_text(result.copied_bytes)})" if result.copied_files else ""
         click.echo(
             f"build {result.build_id} is published in {store}: {result.uploaded_files} files uploaded "
-            f"({size_text(result.uploaded_bytes)}), {result.found_files} found in place, {result.reused_files} reused"
+            f"({size_text(result.uploaded_bytes)}){copied}, {result.found_files} found in place, "
+            f"{result.reused_files} reused"
         )

@@ -37,7 +37,7 @@ def show_progress(plan: PublishPlan, *, quiet: bool) -> Iterator[Progress | None
         plan: The plan.
         quiet: Show nothing.
     """
-    if quiet or not plan.uploads:
+    if quiet or not (plan.uploads or plan.copies):
         yield None
     elif not sys.stderr.isatty():
         yield _Lines()
@@ -74,7 +74,8 @@ class _Bar:
         self._files = 0
 
     def planned(self, plan: PublishPlan) -> None:
-        self._task = self._bar.add_task("upload", total=plan.upload_bytes, files=0, all_files=len(plan.uploads))
+        files, size = len(plan.uploads) + len(plan.copies), plan.upload_bytes + plan.copy_bytes
+        self._task = self._bar.add_task("upload", total=size, files=0, all_files=files)
 
     def stored(self, upload: Upload, outcome: PutOutcome) -> None:
         with self._lock:
@@ -92,8 +93,9 @@ class _Lines:
         self._bytes = 0
 
     def planned(self, plan: PublishPlan) -> None:
-        self._all_files = len(plan.uploads)
-        click.echo(f"uploading {self._all_files} files ({size_text(plan.upload_bytes)})", err=True)
+        self._all_files = len(plan.uploads) + len(plan.copies)
+        copies = f", copying {len(plan.copies)} ({size_text(plan.copy_bytes)})" if plan.copies else ""
+        click.echo(f"uploading {len(plan.uploads)} files ({size_text(plan.upload_bytes)}){copies}", err=True)
 
     def stored(self, upload: Upload, outcome: PutOutcome) -> None:
         with self._lock:

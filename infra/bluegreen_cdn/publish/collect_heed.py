@@ -21,7 +21,8 @@ def heed(plan: PublishPlan, condemned: Condemned, listing: Iterable[SourceFile])
         condemned: What is condemned, read before the manifests were.
         listing: The build's files.
     """
-    planned = {upload.object.key for upload in plan.uploads}
+    # What is copied, too, is put again if it is found in place.
+    planned = {upload.object.key for upload in (*plan.uploads, *(copy.upload for copy in plan.copies))}
     again = {file.path: file for file in plan.manifest.files if file.key in condemned and file.key not in planned}
     uploads = [upload_of(again[file.path], file, plan.manifest.build_id) for file in listing if file.path in again]
     return replace(

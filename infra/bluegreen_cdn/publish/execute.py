@@ -11,15 +11,23 @@ import threading
 from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 
-from bluegreen_cdn.defaults import DIGEST_METADATA, SMALL_FILE_BYTES, UPLOAD_WORKERS
+from bluegreen_cdn.defaults import COPY_REFUSALS_UNTIL_OFF, DIGEST_METADATA, SMALL_FILE_BYTES, UPLOAD_WORKERS
 from bluegreen_cdn.domain.classification import CacheClass
 from bluegreen_cdn.domain.headers import ObjectHeaders
 from bluegreen_cdn.domain.manifest import Manifest, claim_key, manifest_key
-from bluegreen_cdn.errors import BuildConflict, FileChanged, ForeignState, PublishError
+from bluegreen_cdn.errors import (
+    BuildConflict,
+    CloudError,
+    CorruptCopy,
+    FileChanged,
+    ForeignState,
+    NotFound,
+    PublishError,
+)
 from bluegreen_cdn.publish.collect_heed import check_still_there
 from bluegreen_cdn.publish.object_store import NewObject, ObjectStore, PutOutcome, StoredObject
 from bluegreen_cdn.publish.parallel import for_each
-from bluegreen_cdn.publish.plan import PublishPlan, Upload, check_same_build, shared_file_conflict
+from bluegreen_cdn.publish.plan import Copy, PublishPlan, Upload, check_same_build, shared_file_conflict
 from bluegreen_cdn.publish.ports import BuildRegistry, NoProgress, Progress
 from bluegreen_cdn.publish.source import Source
 
@@ -36,6 +44,8 @@ class PublishResult:
         uploaded_files: Written by this publish.
         uploaded_bytes: Their bytes.
         found_files: Planned to be written, and found in place: an interrupted or concurrent publish had written them.
+        copied_files: Copied on the server by this publish.
+        copied_bytes: Their bytes, which were not sent.
         reused_files: Shared files of earlier builds.
         already_published: The build existed before.
     """
@@ -45,6 +55,8 @@ class PublishResult:
     uploaded_files: int = 0
     uploaded_bytes: int = 0
     found_files: int = 0
+    copied_files: int = 0
+    copied_bytes: int = 0
     reused_files: int = 0
     already_published: bool = False
 
@@ -84,7 +96,8 @@ def execute(
     uploads = _Uploads(plan, source, store, progress)
     if not plan.published or plan.uploads or manifest_key(plan.manifest.build_id) in plan.condemned:
         _claim_build_id(plan, store)
-        for_each(uploads.store, plan.uploads, workers=workers)
+        writes: list[Upload | Copy] = [*plan.copies, *plan.uploads]
+        for_each(uploads.store, writes, workers=workers)
         check_still_there(plan, store)
         _write_manifest(plan, store)
     if registry is not None:
@@ -94,7 +107,9 @@ def execute(
         manifest_key=manifest_key(plan.manifest.build_id),
         uploaded_files=uploads.written,
         uploaded_bytes=uploads.written_bytes,
-        found_files=len(plan.uploads) - uploads.written,
+        found_files=len(plan.uploads) + len(plan.copies) - uploads.written - uploads.copied,
+        copied_files=uploads.copied,
+        copied_bytes=uploads.copied_bytes,
         reused_files=len(plan.reuses),
         already_published=plan.published,
     )
@@ -112,20 +127,51 @@ class _Uploads:
         self._lock = threading.Lock()
         self.written = 0
         self.written_bytes = 0
+        self.copied = 0
+        self.copied_bytes = 0
+        self._refusals = 0
 
-    def store(self, upload: Upload) -> None:
+    def store(self, item: Upload | Copy) -> None:
         """Write one file unless it is there; called from several threads."""
-        with self._body(upload) as body:
-            outcome = self._store.put_if_absent(upload.object, body)
+        upload, outcome = (item.upload, self._copy(item)) if isinstance(item, Copy) else (item, None)
+        if outcome is None:
+            with self._body(upload) as body:
+                outcome = self._store.put_if_absent(upload.object, body)
+            if outcome is PutOutcome.CREATED:
+                self._count(upload)
         if outcome is PutOutcome.EXISTS:
             there = self._check_existing(upload)
             if upload.object.key in self._plan.condemned:
                 self._put_again(upload, there)
-        else:
-            with self._lock:
-                self.written += 1
-                self.written_bytes += upload.object.size
         self._progress.stored(upload, outcome)
+
+    def _copy(self, copy: Copy) -> PutOutcome | None:
+        """Copy one file on the server unless it is there; None if it has to be uploaded."""
+        if self._refusals >= COPY_REFUSALS_UNTIL_OFF:
+            return None
+        try:
+            outcome = self._store.copy_if_absent(copy.source_key, copy.upload.object)
+        except CorruptCopy:
+            with self._body(copy.upload) as body:
+                self._store.put_again(copy.upload.object, body)
+            self._count(copy.upload)
+            return PutOutcome.CREATED
+        except NotFound:  # collected since its manifest was read
+            return None
+        except CloudError:  # if it is more than that, the upload says so
+            with self._lock:
+                self._refusals += 1
+            return None
+        if outcome is PutOutcome.CREATED:
+            with self._lock:
+                self.copied += 1
+                self.copied_bytes += copy.upload.object.size
+        return outcome
+
+    def _count(self, upload: Upload) -> None:
+        with self._lock:
+            self.written += 1
+            self.written_bytes += upload.object.size
 
     def _put_again(self, upload: Upload, there: StoredObject) -> None:
         """Write what is there again: retention deletes the version that it saw, and this one stays."""
@@ -133,9 +179,7 @@ class _Uploads:
         new = replace(upload.object, headers=there.headers, metadata=there.metadata)
         with self._body(upload) as body:
             self._store.put_again(new if self._plan.published else upload.object, body)
-        with self._lock:
-            self.written += 1
-            self.written_bytes += upload.object.size
+        self._count(upload)
 
     def _body(self, upload: Upload) -> BinaryIO:
         stream = self._source.open(upload.source)

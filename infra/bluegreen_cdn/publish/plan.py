@@ -11,6 +11,7 @@ from bluegreen_cdn.domain.headers import ObjectHeaders, object_metadata
 from bluegreen_cdn.domain.manifest import Manifest, ManifestFile, check_mode, object_key
 from bluegreen_cdn.errors import BuildConflict, InvalidBuild, SharedFileConflict
 from bluegreen_cdn.publish.collect_condemned import Condemned
+from bluegreen_cdn.publish.copies import CopySources
 from bluegreen_cdn.publish.object_store import NewObject
 from bluegreen_cdn.publish.plan_renames import rename_warnings
 from bluegreen_cdn.publish.source import SourceFile
@@ -29,6 +30,21 @@ class Upload:
     source: SourceFile
     object: NewObject
     cache_class: CacheClass
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Copy:
+    """A file that the store copies from what an earlier build has, to a key that only this build writes.
+
+    Attributes:
+        upload: How it is written if it cannot be copied.
+        source_key: The object that has its bytes.
+        build_id: A build whose manifest names that object.
+    """
+
+    upload: Upload
+    source_key: str
+    build_id: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -60,6 +76,7 @@ class PublishPlan:
         published: The build exists with this very content; what is to be uploaded all the same is condemned.
         warnings: What its publisher should know, a line each. Default: none.
         condemned: What retention is about to remove, and is put again. Default: nothing.
+        copies: Files that are copied on the server, so that their bytes are not sent. Default: none.
     """
 
     manifest: Manifest
@@ -69,11 +86,17 @@ class PublishPlan:
     published: bool
     warnings: tuple[str, ...] = ()
     condemned: Condemned = field(default_factory=Condemned)
+    copies: tuple[Copy, ...] = ()
 
     @property
     def upload_bytes(self) -> int:
         """Bytes that will be sent."""
         return sum(upload.object.size for upload in self.uploads)
+
+    @property
+    def copy_bytes(self) -> int:
+        """Bytes that will be copied on the server."""
+        return sum(copy.upload.object.size for copy in self.copies)
 
     def to_json(self) -> dict[str, Any]:
         """The plan for other programs."""
@@ -82,6 +105,8 @@ class PublishPlan:
             "published": self.published,
             "upload_files": len(self.uploads),
             "upload_bytes": self.upload_bytes,
+            "copy_files": len(self.copies),
+            "copy_bytes": self.copy_bytes,
             "reuse_files": len(self.reuses),
             "reuse_bytes": sum(reuse.size for reuse in self.reuses),
             "uploads": [
@@ -94,6 +119,15 @@ class PublishPlan:
                     "cache_control": upload.object.headers.cache_control,
                 }
                 for upload in self.uploads
+            ],
+            "copies": [
+                {
+                    "path": copy.upload.source.path,
+                    "key": copy.upload.object.key,
+                    "size": copy.upload.object.size,
+                    "source_key": copy.source_key,
+                }
+                for copy in self.copies
             ],
             "reuses": [{"path": reuse.path, "key": reuse.key, "size": reuse.size} for reuse in self.reuses],
             "warnings": list(self.warnings),
@@ -130,6 +164,7 @@ def plan_publish(
     check_documents(listing, rules=rules, mode=mode, source=source)
     manifest = _manifest(build_id, listing, rules, mode, headers or HeaderRules())
     shared: dict[str, tuple[ManifestFile, str]] = {}
+    sources_of_copies = CopySources()
     published = False
     others = list(retained)
     for other in others:
@@ -139,18 +174,24 @@ def plan_publish(
         for file in other.files:
             if file.cache_class is CacheClass.SHARED:
                 shared.setdefault(file.key, (file, other.build_id))
+            sources_of_copies.add(file, other.build_id)
     if published:
         return PublishPlan(manifest=manifest, content=_content(listing), uploads=(), reuses=(), published=True)
 
     sources = {file.path: file for file in listing}
     uploads: list[Upload] = []
+    copies: list[Copy] = []
     reuses: list[Reuse] = []
     files: list[ManifestFile] = []
     for file in manifest.files:
         known, owner = shared.get(file.key, (None, ""))
         files.append(file if known is None else _with_headers(file, known.headers))
         if known is None:
-            uploads.append(upload_of(file, sources[file.path], build_id))
+            upload = upload_of(file, sources[file.path], build_id)
+            if place := sources_of_copies.of(file):
+                copies.append(Copy(upload=upload, source_key=place[0], build_id=place[1]))
+            else:
+                uploads.append(upload)
         elif known.sha256 == file.sha256:
             reuses.append(Reuse(path=file.path, key=file.key, size=file.size, build_id=owner))
         else:
@@ -160,6 +201,7 @@ def plan_publish(
         manifest=replace(manifest, files=tuple(files)),
         content=_content(listing),
         uploads=tuple(uploads),
+        copies=tuple(copies),
         reuses=tuple(reuses),
         published=False,
         warnings=rename_warnings(manifest, others),
