@@ -35,6 +35,10 @@ BULK_CREDENTIALS_SECONDS = 60
 BULK_FAILURES_UNTIL_OFF = 8
 """Objects that boto3 could write and the bulk uploader could not, until it is asked no more."""
 DOWNLOAD_PIECE_BYTES = 1024**2
+MANIFESTS_READ_AHEAD = 8
+"""Manifests of other builds that are asked for while one is read."""
+MANIFEST_IN_MEMORY_BYTES = 8 * 1024**2
+"""A longer one waits on disk until it is written."""
 RENAME_WARNINGS = 10
 """Kinds of files that are warned about one by one; the others are counted."""
 

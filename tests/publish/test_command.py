@@ -99,12 +99,17 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(
     capsys.readouterr()
     assert run(["publish", str(storefront), "--bucket", bucket, "--build-id", "two", "--dry-run", "--json"]) == 0
     plan = json.loads(capsys.readouterr().out)
-    assert (plan["upload_files"], plan["reuse_files"]) == (4, 2)
+    assert (plan["upload_files"], plan["reuse_files"], plan["warnings"]) == (4, 2, [])
+    assert plan["uploads"][0].items() >= {"cache_class": "entry", "key": "builds/two/index.html"}.items()
+    assert [len(plan["uploads"]), len(plan["reuses"])] == [4, 2]
 
     assert run(["publish", str(storefront), "--bucket", bucket, "--build-id", "two"]) == 0
     capsys.readouterr()
     assert run(["publish", str(storefront), "--bucket", bucket, "--build-id", "two", "--dry-run"]) == 0
     assert "is published already: nothing to do" in capsys.readouterr().out
+    assert run(["publish", str(storefront), "--bucket", bucket, "--build-id", "two", "--dry-run", "--json"]) == 0
+    empty = json.loads(capsys.readouterr().out)
+    assert (empty["published"], empty["uploads"], empty["reuses"]) == (True, [], [])
 
 
 @pytest.mark.cloud

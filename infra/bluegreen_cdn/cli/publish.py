@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bluegreen_cdn.cli.console import print_json
+from bluegreen_cdn.cli.console import print_json, print_json_pieces
 from bluegreen_cdn.defaults import BULK_UPLOAD_WORKERS, DEFAULT_DOCUMENT_MODE, DOCUMENT_MODES
 from bluegreen_cdn.errors import InvalidInput, InvalidRules
 
@@ -168,13 +168,21 @@ def _print_plan(plan: PublishPlan, store: str, as_json: bool) -> None:
     from bluegreen_cdn.cli.publish_progress import size_text
 
     if as_json:
-        print_json(plan.to_json())
+        print_json_pieces(
+            {
+                **plan.summary(),
+                "uploads": (upload.to_json() for upload in plan.uploads),
+                "copies": (copy.to_json() for copy in plan.copies),
+                "reuses": (reuse.to_json() for reuse in plan.reuses),
+                "warnings": list(plan.warnings),
+            }
+        )
         return
     for upload in sorted(plan.uploads, key=lambda upload: upload.source.path):
-        click.echo(f"upload  {size_text(upload.object.size):>9}  {upload.source.path} -> {upload.object.key}")
+        click.echo(f"upload  {size_text(upload.size):>9}  {upload.source.path} -> {upload.key}")
     for copy in plan.copies:
         click.echo(
-            f"copy    {size_text(copy.upload.object.size):>9}  {copy.upload.source.path} -> {copy.upload.object.key} "
+            f"copy    {size_text(copy.upload.size):>9}  {copy.upload.source.path} -> {copy.upload.key} "
             f"(from {copy.source_key})"
         )
     for reuse in plan.reuses:

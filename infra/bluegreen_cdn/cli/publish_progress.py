@@ -80,7 +80,7 @@ class _Bar:
     def stored(self, upload: Upload, outcome: PutOutcome) -> None:
         with self._lock:
             self._files += 1
-            self._bar.update(self._task, advance=upload.object.size, files=self._files)
+            self._bar.update(self._task, advance=upload.size, files=self._files)
 
 
 class _Lines:
@@ -101,6 +101,6 @@ class _Lines:
         with self._lock:
             before = self._files * _LINES_IN_A_PIPE // self._all_files
             self._files += 1
-            self._bytes += upload.object.size
+            self._bytes += upload.size
             if self._files * _LINES_IN_A_PIPE // self._all_files > before:
                 click.echo(f"{self._files}/{self._all_files} files, {size_text(self._bytes)}", err=True)

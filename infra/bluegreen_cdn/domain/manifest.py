@@ -144,9 +144,17 @@ class Manifest:
 
     def to_json_bytes(self) -> bytes:
         """The manifest's object: the same bytes for the same build, always."""
+        return b"".join(self.json_lines())
+
+    def json_lines(self) -> Iterator[bytes]:
+        """The manifest's object, a line at a time."""
         head = {"format": self.format, "build_id": self.build_id, "mode": self.mode, "rules": self.rules.to_json()}
-        lines = ",\n".join(_json(file.to_json()) for file in self.files)
-        return f'{_json(head)[:-1]},"files":[\n{lines}\n]}}\n'.encode()
+        yield f'{_json(head)[:-1]},"files":[\n'.encode()
+        last = len(self.files) - 1
+        for number, file in enumerate(self.files):
+            yield f"{_json(file.to_json())}{',' if number < last else ''}\n".encode()
+        # Of no files, too, the object ends as it always has.
+        yield b"]}\n" if self.files else b"\n]}\n"
 
     @classmethod
     def from_json_bytes(cls, data: bytes) -> Self:

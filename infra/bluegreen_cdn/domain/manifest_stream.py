@@ -5,12 +5,68 @@
 
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Protocol, Self
 
+from bluegreen_cdn.domain.classification import ClassificationRules
 from bluegreen_cdn.domain.manifest import Manifest, ManifestFile
 from bluegreen_cdn.errors import ForeignState
 
 _OPENS = b'"files":['
 _CLOSES = b"]}"
+
+
+class ReadableManifest(Protocol):
+    """A manifest whose files are gone through once: a `Manifest`, or one that is read as it is gone through."""
+
+    @property
+    def build_id(self) -> str:
+        """The build's name."""
+
+    @property
+    def mode(self) -> str:
+        """How documents are found."""
+
+    @property
+    def rules(self) -> ClassificationRules:
+        """The classification rules that chose the keys."""
+
+    @property
+    def files(self) -> Iterable[ManifestFile]:
+        """Every file, sorted by path."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ManifestStream:
+    """A manifest whose files are read as they are asked for, once.
+
+    Attributes:
+        build_id: The build's name.
+        mode: How documents are found.
+        rules: The classification rules that chose the keys.
+        files: Every file, sorted by path; raises what `manifest_files` raises.
+    """
+
+    build_id: str
+    mode: str
+    rules: ClassificationRules
+    files: Iterator[ManifestFile]
+
+    @classmethod
+    def open(cls, lines: Iterable[bytes], build_id: str) -> Self:
+        """Read the head of a build's manifest.
+
+        Args:
+            lines: The manifest's lines, with or without their ends.
+            build_id: Whose manifest it must be.
+
+        Raises:
+            UnsupportedFormat: A newer version of this package wrote it.
+            ForeignState: It is not a manifest, or another build's.
+        """
+        remaining = iter(lines)
+        head, files = _open(remaining, build_id)
+        return cls(build_id=build_id, mode=head.mode, rules=head.rules, files=files)
 
 
 def manifest_files(lines: Iterable[bytes], build_id: str) -> Iterator[ManifestFile]:
@@ -24,13 +80,19 @@ def manifest_files(lines: Iterable[bytes], build_id: str) -> Iterator[ManifestFi
         UnsupportedFormat: A newer version of this package wrote it.
         ForeignState: It is not a manifest, or another build's, or its end is missing.
     """
-    remaining = iter(lines)
+    yield from _open(iter(lines), build_id)[1]
+
+
+def _open(remaining: Iterator[bytes], build_id: str) -> tuple[Manifest, Iterator[ManifestFile]]:
     first = next(remaining, b"").rstrip(b"\r\n")
-    if not first.endswith(_OPENS):
-        # Laid out otherwise, as by whoever has reformatted it: then it is read whole.
-        yield from _of(Manifest.from_json_bytes(b"\n".join([first, *remaining])), build_id).files
-        return
-    _of(Manifest.from_json_bytes(first + _CLOSES), build_id)
+    if first.endswith(_OPENS):
+        return _of(Manifest.from_json_bytes(first + _CLOSES), build_id), _files(remaining, build_id)
+    # Laid out otherwise, as by whoever has reformatted it: then it is read whole.
+    whole = _of(Manifest.from_json_bytes(b"\n".join([first, *remaining])), build_id)
+    return whole, iter(whole.files)
+
+
+def _files(remaining: Iterator[bytes], build_id: str) -> Iterator[ManifestFile]:
     before = ""
     for line in remaining:
         text = line.strip()

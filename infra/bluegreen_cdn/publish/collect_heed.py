@@ -9,7 +9,7 @@ from bluegreen_cdn.domain.manifest import manifest_key
 from bluegreen_cdn.errors import PublishError
 from bluegreen_cdn.publish.collect_condemned import Condemned
 from bluegreen_cdn.publish.object_store import ObjectStore
-from bluegreen_cdn.publish.plan import PublishPlan, upload_of
+from bluegreen_cdn.publish.plan import PublishPlan, Upload, largest_first
 from bluegreen_cdn.publish.source import SourceFile
 
 
@@ -21,13 +21,19 @@ def heed(plan: PublishPlan, condemned: Condemned, listing: Iterable[SourceFile])
         condemned: What is condemned, read before the manifests were.
         listing: The build's files.
     """
+    if not condemned.sweeps:
+        return replace(plan, condemned=condemned)
     # What is copied, too, is put again if it is found in place.
-    planned = {upload.object.key for upload in (*plan.uploads, *(copy.upload for copy in plan.copies))}
+    planned = {upload.key for upload in (*plan.uploads, *(copy.upload for copy in plan.copies))}
     again = {file.path: file for file in plan.manifest.files if file.key in condemned and file.key not in planned}
-    uploads = [upload_of(again[file.path], file, plan.manifest.build_id) for file in listing if file.path in again]
+    uploads = [
+        Upload(source=file, file=again[file.path], build_id=plan.manifest.build_id)
+        for file in listing
+        if file.path in again
+    ]
     return replace(
         plan,
-        uploads=tuple(sorted([*plan.uploads, *uploads], key=lambda upload: (-upload.object.size, upload.object.key))),
+        uploads=largest_first([*plan.uploads, *uploads]),
         reuses=tuple(reuse for reuse in plan.reuses if reuse.key not in condemned),
         condemned=condemned,
     )

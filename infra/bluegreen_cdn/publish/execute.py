@@ -7,14 +7,24 @@ it, and the manifest, written last, never names a file that is not there.
 import hashlib
 import io
 import json
+import tempfile
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
-from bluegreen_cdn.defaults import COPY_REFUSALS_UNTIL_OFF, DIGEST_METADATA, SMALL_FILE_BYTES, UPLOAD_WORKERS
+from bluegreen_cdn.defaults import (
+    COPY_REFUSALS_UNTIL_OFF,
+    DIGEST_METADATA,
+    MANIFEST_IN_MEMORY_BYTES,
+    SMALL_FILE_BYTES,
+    UPLOAD_WORKERS,
+)
 from bluegreen_cdn.domain.classification import CacheClass
 from bluegreen_cdn.domain.headers import ObjectHeaders
 from bluegreen_cdn.domain.manifest import Manifest, claim_key, manifest_key
+from bluegreen_cdn.domain.manifest_stream import ManifestStream
 from bluegreen_cdn.errors import (
     BuildConflict,
     CloudError,
@@ -27,7 +37,9 @@ from bluegreen_cdn.errors import (
 from bluegreen_cdn.publish.collect_heed import check_still_there
 from bluegreen_cdn.publish.object_store import NewObject, ObjectStore, PutOutcome, StoredObject
 from bluegreen_cdn.publish.parallel import for_each
-from bluegreen_cdn.publish.plan import Copy, PublishPlan, Upload, check_same_build, shared_file_conflict
+from bluegreen_cdn.publish.plan import Copy, PublishPlan, Upload
+from bluegreen_cdn.publish.plan_known import shared_file_conflict
+from bluegreen_cdn.publish.plan_same import check_same_build
 from bluegreen_cdn.publish.ports import BuildRegistry, NoProgress, Progress
 from bluegreen_cdn.publish.source import Source
 
@@ -141,7 +153,7 @@ class _Uploads:
                 self._count(upload)
         if outcome is PutOutcome.EXISTS:
             there = self._check_existing(upload)
-            if upload.object.key in self._plan.condemned:
+            if upload.key in self._plan.condemned:
                 self._put_again(upload, there)
         self._progress.stored(upload, outcome)
 
@@ -165,13 +177,13 @@ class _Uploads:
         if outcome is PutOutcome.CREATED:
             with self._lock:
                 self.copied += 1
-                self.copied_bytes += copy.upload.object.size
+                self.copied_bytes += copy.upload.size
         return outcome
 
     def _count(self, upload: Upload) -> None:
         with self._lock:
             self.written += 1
-            self.written_bytes += upload.object.size
+            self.written_bytes += upload.size
 
     def _put_again(self, upload: Upload, there: StoredObject) -> None:
         """Write what is there again: retention deletes the version that it saw, and this one stays."""
@@ -183,28 +195,28 @@ class _Uploads:
 
     def _body(self, upload: Upload) -> BinaryIO:
         stream = self._source.open(upload.source)
-        if upload.object.size > SMALL_FILE_BYTES:
+        if upload.size > SMALL_FILE_BYTES:
             return stream
         # From memory a small file is sent, and sent again after a failure, without going back to an archive.
         with stream:
             data = stream.read()
-        if len(data) != upload.object.size:
+        if len(data) != upload.size:
             raise FileChanged(
-                f"file {upload.source.path!r} had {upload.object.size} bytes and has {len(data)} now; nothing may "
+                f"file {upload.source.path!r} had {upload.size} bytes and has {len(data)} now; nothing may "
                 f"write to the build while it is published: build again, then publish again"
             )
         return io.BytesIO(data)
 
     def _check_existing(self, upload: Upload) -> StoredObject:
-        there = self._store.head(upload.object.key)
+        there = self._store.head(upload.key)
         if there is None:
             raise PublishError(
-                f"object '{upload.object.key}' of {self._store.name} was there and is gone: something deletes while "
+                f"object '{upload.key}' of {self._store.name} was there and is gone: something deletes while "
                 f"this publishes; publish again"
             )
         if there.sha256 is None:
             raise ForeignState(
-                f"object '{upload.object.key}' of {self._store.name} exists without a sha256 in its metadata: "
+                f"object '{upload.key}' of {self._store.name} exists without a sha256 in its metadata: "
                 f"bluegreen-cdn did not write it; use a bucket of its own, or remove the object"
             )
         if there.sha256 == upload.object.sha256:
@@ -214,7 +226,7 @@ class _Uploads:
                 upload.source.path, there=there.sha256, here=upload.object.sha256, where=self._store.name
             )
         raise BuildConflict(
-            f"build {self._build_id!r} has begun with other content: '{upload.object.key}' of {self._store.name} has "
+            f"build {self._build_id!r} has begun with other content: '{upload.key}' of {self._store.name} has "
             f"sha256 {there.sha256}, here it is {upload.object.sha256}; publish this one under another build id"
         )
 
@@ -239,18 +251,39 @@ def _claim_build_id(plan: PublishPlan, store: ObjectStore) -> None:
 
 
 def _write_manifest(plan: PublishPlan, store: ObjectStore) -> None:
-    body = plan.manifest.to_json_bytes()
-    key = manifest_key(plan.manifest.build_id)
-    if store.put_if_absent(_internal_object(key, body), io.BytesIO(body)) is PutOutcome.CREATED:
-        return
-    there = store.get(key)
-    check_same_build(Manifest.from_json_bytes(there), plan.manifest)
+    build_id = plan.manifest.build_id
+    key = manifest_key(build_id)
+    with _rendered(plan.manifest) as (new, body):
+        if store.put_if_absent(new, body) is PutOutcome.CREATED:
+            return
+    check_same_build(ManifestStream.open(store.lines(key), build_id), plan.manifest)
     if key in plan.condemned:
+        there = store.get(key)
         store.put_again(_internal_object(key, there), io.BytesIO(there))
 
 
+@contextmanager
+def _rendered(manifest: Manifest) -> Iterator[tuple[NewObject, BinaryIO]]:
+    """A manifest as it is written; that of many files lies on disk meanwhile."""
+    sha256 = hashlib.sha256()
+    with tempfile.SpooledTemporaryFile(max_size=MANIFEST_IN_MEMORY_BYTES) as body:
+        try:
+            for line in manifest.json_lines():
+                sha256.update(line)
+                body.write(line)
+        except OSError as error:
+            raise PublishError(
+                f"the manifest of build {manifest.build_id!r} cannot be put by in '{tempfile.gettempdir()}' "
+                f"({error.strerror}): set TMPDIR to a folder with room for it and publish again"
+            ) from error
+        size = body.tell()
+        body.seek(0)
+        yield _internal(manifest_key(manifest.build_id), size, sha256.hexdigest()), cast("BinaryIO", body)
+
+
 def _internal_object(key: str, body: bytes) -> NewObject:
-    sha256 = hashlib.sha256(body).hexdigest()
-    return NewObject(
-        key=key, size=len(body), sha256=sha256, headers=_INTERNAL_HEADERS, metadata={DIGEST_METADATA: sha256}
-    )
+    return _internal(key, len(body), hashlib.sha256(body).hexdigest())
+
+
+def _internal(key: str, size: int, sha256: str) -> NewObject:
+    return NewObject(key=key, size=size, sha256=sha256, headers=_INTERNAL_HEADERS, metadata={DIGEST_METADATA: sha256})

@@ -1,6 +1,7 @@
 """What a publish will do, worked out before it does anything: pure, frozen, printable."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import sys
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -9,11 +10,14 @@ from bluegreen_cdn.domain.classification import CacheClass, ClassificationRules
 from bluegreen_cdn.domain.header_rules import HeaderRules
 from bluegreen_cdn.domain.headers import ObjectHeaders, object_metadata
 from bluegreen_cdn.domain.manifest import Manifest, ManifestFile, check_mode, object_key
-from bluegreen_cdn.errors import BuildConflict, InvalidBuild, SharedFileConflict
+from bluegreen_cdn.domain.manifest_stream import ReadableManifest
+from bluegreen_cdn.errors import InvalidBuild
 from bluegreen_cdn.publish.collect_condemned import Condemned
 from bluegreen_cdn.publish.copies import CopySources
 from bluegreen_cdn.publish.object_store import NewObject
-from bluegreen_cdn.publish.plan_renames import rename_warnings
+from bluegreen_cdn.publish.plan_known import KnownFiles
+from bluegreen_cdn.publish.plan_renames import Renames
+from bluegreen_cdn.publish.plan_same import check_same_build
 from bluegreen_cdn.publish.source import SourceFile
 
 
@@ -23,13 +27,51 @@ class Upload:
 
     Attributes:
         source: Where its bytes come from.
-        object: What it becomes.
-        cache_class: Decides what an existing object with other bytes means.
+        file: What it is in the manifest.
+        build_id: The build that it is written for.
     """
 
     source: SourceFile
-    object: NewObject
-    cache_class: CacheClass
+    file: ManifestFile
+    build_id: str
+
+    @property
+    def cache_class(self) -> CacheClass:
+        """Decides what an existing object with other bytes means."""
+        return self.file.cache_class
+
+    @property
+    def key(self) -> str:
+        """Where it is written."""
+        return self.file.key
+
+    @property
+    def size(self) -> int:
+        """Bytes that are sent."""
+        return self.file.size
+
+    @property
+    def object(self) -> NewObject:
+        """What it becomes; made when it is asked for, because a plan of 100,000 of them is kept in memory."""
+        file = self.file
+        return NewObject(
+            key=file.key,
+            size=file.size,
+            sha256=file.sha256,
+            headers=file.headers,
+            metadata=object_metadata(file.cache_class, self.build_id, file.sha256),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """The upload for other programs."""
+        return {
+            "path": self.source.path,
+            "key": self.file.key,
+            "size": self.file.size,
+            "cache_class": self.file.cache_class.value,
+            "content_type": self.file.content_type,
+            "cache_control": self.file.cache_control,
+        }
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,6 +87,15 @@ class Copy:
     upload: Upload
     source_key: str
     build_id: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The copy for other programs."""
+        return {
+            "path": self.upload.source.path,
+            "key": self.upload.key,
+            "size": self.upload.size,
+            "source_key": self.source_key,
+        }
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,6 +113,10 @@ class Reuse:
     key: str
     size: int
     build_id: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The reuse for other programs."""
+        return {"path": self.path, "key": self.key, "size": self.size}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,15 +146,15 @@ class PublishPlan:
     @property
     def upload_bytes(self) -> int:
         """Bytes that will be sent."""
-        return sum(upload.object.size for upload in self.uploads)
+        return sum(upload.size for upload in self.uploads)
 
     @property
     def copy_bytes(self) -> int:
         """Bytes that will be copied on the server."""
-        return sum(copy.upload.object.size for copy in self.copies)
+        return sum(copy.upload.size for copy in self.copies)
 
-    def to_json(self) -> dict[str, Any]:
-        """The plan for other programs."""
+    def summary(self) -> dict[str, Any]:
+        """The numbers of the plan."""
         return {
             "build_id": self.manifest.build_id,
             "published": self.published,
@@ -109,27 +164,15 @@ class PublishPlan:
             "copy_bytes": self.copy_bytes,
             "reuse_files": len(self.reuses),
             "reuse_bytes": sum(reuse.size for reuse in self.reuses),
-            "uploads": [
-                {
-                    "path": upload.source.path,
-                    "key": upload.object.key,
-                    "size": upload.object.size,
-                    "cache_class": upload.cache_class.value,
-                    "content_type": upload.object.headers.content_type,
-                    "cache_control": upload.object.headers.cache_control,
-                }
-                for upload in self.uploads
-            ],
-            "copies": [
-                {
-                    "path": copy.upload.source.path,
-                    "key": copy.upload.object.key,
-                    "size": copy.upload.object.size,
-                    "source_key": copy.source_key,
-                }
-                for copy in self.copies
-            ],
-            "reuses": [{"path": reuse.path, "key": reuse.key, "size": reuse.size} for reuse in self.reuses],
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """The plan for other programs."""
+        return {
+            **self.summary(),
+            "uploads": [upload.to_json() for upload in self.uploads],
+            "copies": [copy.to_json() for copy in self.copies],
+            "reuses": [reuse.to_json() for reuse in self.reuses],
             "warnings": list(self.warnings),
         }
 
@@ -141,7 +184,7 @@ def plan_publish(
     rules: ClassificationRules,
     mode: str,
     headers: HeaderRules | None = None,
-    retained: Iterable[Manifest] = (),
+    retained: Iterable[ReadableManifest] = (),
     source: str = "the build",
 ) -> PublishPlan:
     """Work out what publishing a build means.
@@ -152,7 +195,7 @@ def plan_publish(
         rules: Decide the cache class, and so the key, of each file.
         mode: How documents are found: `spa`, `directory` or `html`.
         headers: What the files are served with. Default: what follows from their names.
-        retained: The manifests in the bucket. Default: none, as in an empty bucket.
+        retained: The manifests in the bucket, each gone through once. Default: none, as in an empty bucket.
         source: What the listing is of, for messages.
 
     Raises:
@@ -163,20 +206,15 @@ def plan_publish(
     """
     check_documents(listing, rules=rules, mode=mode, source=source)
     manifest = _manifest(build_id, listing, rules, mode, headers or HeaderRules())
-    shared: dict[str, tuple[ManifestFile, str]] = {}
-    sources_of_copies = CopySources()
-    published = False
-    others = list(retained)
-    for other in others:
+    known, renames, copy_sources = KnownFiles(manifest), Renames(manifest), CopySources(manifest)
+    for other in retained:
         if other.build_id == build_id:
             check_same_build(other, manifest)
-            published = True
+            return PublishPlan(manifest=manifest, content=_content(listing), uploads=(), reuses=(), published=True)
         for file in other.files:
-            if file.cache_class is CacheClass.SHARED:
-                shared.setdefault(file.key, (file, other.build_id))
-            sources_of_copies.add(file, other.build_id)
-    if published:
-        return PublishPlan(manifest=manifest, content=_content(listing), uploads=(), reuses=(), published=True)
+            known.see(file, other.build_id)
+            renames.see(file)
+            copy_sources.add(file, other.build_id)
 
     sources = {file.path: file for file in listing}
     uploads: list[Upload] = []
@@ -184,28 +222,33 @@ def plan_publish(
     reuses: list[Reuse] = []
     files: list[ManifestFile] = []
     for file in manifest.files:
-        known, owner = shared.get(file.key, (None, ""))
-        files.append(file if known is None else _with_headers(file, known.headers))
-        if known is None:
-            upload = upload_of(file, sources[file.path], build_id)
-            if place := sources_of_copies.of(file):
+        found = known.find(file.key)
+        if found is None:
+            files.append(file)
+            upload = Upload(source=sources[file.path], file=file, build_id=build_id)
+            if place := copy_sources.of(file):
                 copies.append(Copy(upload=upload, source_key=place[0], build_id=place[1]))
             else:
                 uploads.append(upload)
-        elif known.sha256 == file.sha256:
-            reuses.append(Reuse(path=file.path, key=file.key, size=file.size, build_id=owner))
         else:
-            raise shared_file_conflict(file.path, there=known.sha256, here=file.sha256, where=f"build {owner!r}")
-    uploads.sort(key=lambda upload: (-upload.object.size, upload.object.key))
+            served, owner = found
+            files.append(_with_headers(file, served))
+            reuses.append(Reuse(path=file.path, key=file.key, size=file.size, build_id=owner))
     return PublishPlan(
         manifest=replace(manifest, files=tuple(files)),
         content=_content(listing),
-        uploads=tuple(uploads),
+        uploads=largest_first(uploads),
         copies=tuple(copies),
         reuses=tuple(reuses),
         published=False,
-        warnings=rename_warnings(manifest, others),
+        warnings=renames.warnings(),
     )
+
+
+def largest_first(uploads: Iterable[Upload]) -> tuple[Upload, ...]:
+    """Uploads in the order that they are carried out in."""
+    by_key = sorted(uploads, key=lambda upload: upload.key)
+    return tuple(sorted(by_key, key=lambda upload: upload.size, reverse=True))
 
 
 def check_documents(
@@ -232,31 +275,6 @@ def check_documents(
         )
 
 
-def check_same_build(existing: Manifest, new: Manifest) -> None:
-    """Check that a build that exists is the one about to be published.
-
-    Headers may differ: they are those of the version that published it, and stay.
-
-    Raises:
-        BuildConflict: It is another one.
-    """
-    difference = _difference(existing, new)
-    if difference:
-        raise BuildConflict(
-            f"build {new.build_id!r} exists, and {difference}; a build never changes once it is published: publish "
-            f"this one under another build id"
-        )
-
-
-def shared_file_conflict(path: str, *, there: str, here: str, where: str) -> SharedFileConflict:
-    """The error for a hashed name that exists with other bytes."""
-    return SharedFileConflict(
-        f"file {path!r} counts as hashed, but {where} has it with sha256 {there} and this build with sha256 {here}: "
-        f"its name does not follow its content; amend the rules with unhashed=[{path!r}] (--unhashed {path!r}), or "
-        f"let the bundler put a content hash into the name"
-    )
-
-
 def _manifest(
     build_id: str, listing: Sequence[SourceFile], rules: ClassificationRules, mode: str, headers: HeaderRules
 ) -> Manifest:
@@ -270,9 +288,10 @@ def _manifest(
                 key=object_key(build_id, file.path, cache_class),
                 size=file.size,
                 sha256=file.sha256,
-                content_type=served.content_type,
+                # One copy of each: there are few of them, and many files.
+                content_type=sys.intern(served.content_type),
                 cache_class=cache_class,
-                cache_control=served.cache_control,
+                cache_control=sys.intern(served.cache_control),
                 content_disposition=served.content_disposition,
                 content_language=served.content_language,
             )
@@ -282,6 +301,8 @@ def _manifest(
 
 def _with_headers(file: ManifestFile, headers: ObjectHeaders) -> ManifestFile:
     """A shared file keeps the headers that it was first published with: the manifest says what is there."""
+    if file.headers == headers:
+        return file
     return replace(
         file,
         content_type=headers.content_type,
@@ -291,40 +312,5 @@ def _with_headers(file: ManifestFile, headers: ObjectHeaders) -> ManifestFile:
     )
 
 
-def upload_of(file: ManifestFile, source: SourceFile, build_id: str) -> Upload:
-    """What writing a file of a manifest means."""
-    return Upload(
-        source=source,
-        cache_class=file.cache_class,
-        object=NewObject(
-            key=file.key,
-            size=file.size,
-            sha256=file.sha256,
-            headers=file.headers,
-            metadata=object_metadata(file.cache_class, build_id, file.sha256),
-        ),
-    )
-
-
 def _content(listing: Sequence[SourceFile]) -> str:
     return content_digest((file.path, file.sha256) for file in listing)
-
-
-def _difference(existing: Manifest, new: Manifest) -> str | None:
-    before = _by_path(existing)
-    after = _by_path(new)
-    added = sorted(after.keys() - before.keys())
-    removed = sorted(before.keys() - after.keys())
-    changed = sorted(path for path in after.keys() & before.keys() if after[path].sha256 != before[path].sha256)
-    if added or removed or changed:
-        example = (changed or added or removed)[0]
-        return f"{len(changed)} files differ, {len(added)} are new, {len(removed)} are missing (such as {example!r})"
-    if existing.mode != new.mode:
-        return f"was published with mode {existing.mode!r}, not {new.mode!r}"
-    if existing.rules != new.rules or any(after[path].key != before[path].key for path in after):
-        return "was published with other classification rules"
-    return None
-
-
-def _by_path(manifest: Manifest) -> Mapping[str, ManifestFile]:
-    return {file.path: file for file in manifest.files}

@@ -1,9 +1,11 @@
 """Publish a build: the whole story, for the command line, the custom resource and whoever imports it."""
 
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
-from bluegreen_cdn.defaults import DEFAULT_DOCUMENT_MODE, UPLOAD_WORKERS
+from bluegreen_cdn.defaults import DEFAULT_DOCUMENT_MODE, MANIFESTS_READ_AHEAD, UPLOAD_WORKERS
 from bluegreen_cdn.domain.builds import check_build_id, content_build_id
 from bluegreen_cdn.domain.classification import ClassificationRules
 from bluegreen_cdn.domain.header_rules import HeaderRules
@@ -15,13 +17,13 @@ from bluegreen_cdn.domain.manifest import (
     is_claim_key,
     manifest_key,
 )
+from bluegreen_cdn.domain.manifest_stream import ManifestStream
 from bluegreen_cdn.errors import ForeignState, NotFound
 from bluegreen_cdn.publish.closure import check_closure, closure_warnings
 from bluegreen_cdn.publish.collect_condemned import Condemned
 from bluegreen_cdn.publish.collect_heed import heed
 from bluegreen_cdn.publish.execute import PublishResult, execute
 from bluegreen_cdn.publish.object_store import ObjectStore
-from bluegreen_cdn.publish.parallel import for_each
 from bluegreen_cdn.publish.plan import PublishPlan, plan_publish
 from bluegreen_cdn.publish.ports import BuildRegistry, Progress
 from bluegreen_cdn.publish.source import Source
@@ -103,7 +105,7 @@ def plan_for(
         rules=rules,
         mode=mode,
         headers=headers,
-        retained=retained_manifests(store),
+        retained=retained_manifests(store, first=build_id),
         source=source.name,
     )
     plan = heed(plan, condemned, published)
@@ -113,27 +115,39 @@ def plan_for(
     return replace(plan, warnings=(*plan.warnings, *closure_warnings(closure)))
 
 
-def retained_manifests(store: ObjectStore) -> list[Manifest]:
-    """The manifests in a bucket, in the order of their builds' names.
+def retained_manifests(store: ObjectStore, *, first: str | None = None) -> Iterator[ManifestStream]:
+    """The manifests in a bucket, in the order of their keys, each read as its files are gone through.
+
+    The next few are asked for meanwhile, so that many builds cost no more time than bytes, and no memory.
+
+    Args:
+        store: The bucket.
+        first: A build whose manifest comes before all others. Default: none.
 
     Raises:
         UnsupportedFormat: One is of a newer version of this package.
         ForeignState: One is none.
     """
-    found: list[Manifest] = []
-
-    def read(key: str) -> None:
+    builds = []
+    for key in store.list_keys(MANIFEST_PREFIX):
+        if is_claim_key(key):
+            continue
         build_id = build_of_manifest_key(key)
         if build_id is None:
             raise ForeignState(f"object '{key}' of {store.name} is not a manifest of bluegreen-cdn: remove it")
-        try:
-            found.append(load_manifest(store, build_id))
-        except NotFound:  # collected since the listing
-            return
-
-    keys = (key for key in store.list_keys(MANIFEST_PREFIX) if not is_claim_key(key))
-    for_each(read, keys, workers=UPLOAD_WORKERS)
-    return sorted(found, key=lambda manifest: manifest.build_id)
+        builds.append(build_id)
+    builds.sort(key=lambda build_id: build_id != first)
+    remaining, opened = iter(builds), deque[Future[ManifestStream]]()
+    with ThreadPoolExecutor(max_workers=MANIFESTS_READ_AHEAD) as pool:
+        while True:
+            while len(opened) < MANIFESTS_READ_AHEAD and (build_id := next(remaining, None)) is not None:
+                opened.append(pool.submit(open_manifest, store, build_id))
+            if not opened:
+                return
+            try:
+                yield opened.popleft().result()
+            except NotFound:  # collected since the listing
+                continue
 
 
 def find_manifest(store: ObjectStore, build_id: str) -> Manifest | None:
@@ -143,6 +157,17 @@ def find_manifest(store: ObjectStore, build_id: str) -> Manifest | None:
     """
     key = manifest_key(build_id)
     return load_manifest(store, build_id) if key in store.list_keys(key) else None
+
+
+def open_manifest(store: ObjectStore, build_id: str) -> ManifestStream:
+    """The manifest of a build, whose files are read as they are gone through.
+
+    Raises:
+        NotFound: The build does not exist.
+        UnsupportedFormat: A newer version of this package wrote it.
+        ForeignState: It is not a manifest, or another build's.
+    """
+    return ManifestStream.open(store.lines(manifest_key(build_id)), build_id)
 
 
 def load_manifest(store: ObjectStore, build_id: str) -> Manifest:
