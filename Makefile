@@ -59,7 +59,8 @@ bench-publish: setup build/peers/.ready
 	@$(BIN)/python benchmarks/bench_publish.py $(ARGS)
 
 deploy: setup
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(CDK) deploy --all $(ARGS)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(CDK) deploy --all $(ARGS) || \
+		{ echo "why a release was refused or taken back: $(BIN)/bluegreen history --site <site>" >&2; exit 1; }
 
 clean:
 	rm -rf build cdk.out .bluegreen examples/*/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

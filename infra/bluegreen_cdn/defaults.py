@@ -130,11 +130,33 @@ SYNC_HEARTBEAT_METRIC = "SyncHeartbeat"
 DRIFT_METRIC = "Drift"
 VERIFY_WORKERS = 16
 VERIFY_WAIT_MINUTES = 10
+"""For quiet alarms, an empty window and the replicas; more where the verdict's window is longer."""
+WINDOW_MARGIN_SECONDS = 60
+"""CloudWatch's minutes are whole ones, and a report takes seconds to become a metric."""
+
+# -- smoke fetch ----------------------------------------------------------------------------------------------------
+SMOKE_FILES = 2_000
+"""Of a candidate that are fetched through the distribution, in two or three encodings each. Their objects have all been
+looked at in every region by then: what is left to show is the way to them, which files of a kind share."""
+SMOKE_BODY_MAXIMUM_BYTES = 32 * 1024**2
+"""Of a larger file only the headers are fetched."""
+SMOKE_SECONDS = 180
+"""Real ones: it is work, not waiting. What has not been asked for by then is left out."""
+SMOKE_RETRY_MINUTES = 2
+"""How long a wrong answer is asked for again: the edge keeps answers about missing files for ten seconds, and what is
+written to the KeyValueStore takes seconds to get there."""
+SMOKE_RETRY_FLOOR_SECONDS = 5.0
+"""Real ones, however much a rehearsal shortens time."""
+SMOKE_FAULTS = 20
+"""Wrong answers until the rest is not asked for: few enough that the edge's share of errors raises no alarm."""
+SMOKE_WORKERS = 16
+SMOKE_TIMEOUT_SECONDS = 30
 
 # -- verdict --------------------------------------------------------------------------------------------------------
 METRIC_NAMESPACE = "BluegreenCdn"
 VERDICT_PERIOD_SECONDS = 300
 """The window of the comparison. It slides by the minute, so its length gathers evidence and delays nothing."""
+VERDICT_PERIOD_MAXIMUM_SECONDS = 3600
 VERDICT_MINIMUM_PAGE_LOADS = 20
 """Of the candidate in one period: a handful of visitors decides nothing. The test itself doubts small samples, too."""
 VERDICT_MINIMUM_STABLE_PAGE_LOADS = 5

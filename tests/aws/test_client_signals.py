@@ -2,7 +2,9 @@ from typing import Any
 
 from bluegreen_cdn.aws.client_signals import CloudWatchSignals
 from bluegreen_cdn.aws.fakes import FakeClock
+from bluegreen_cdn.domain.expressions import Role
 from bluegreen_cdn.domain.status_rates import ErrorRate
+from bluegreen_cdn.domain.verdict import ASSET_FAILURES, PAGE_LOADS, SCRIPT_ERRORS, SLOW_LOADS
 
 
 class Stub:
@@ -40,3 +42,11 @@ def test_sums_are_put_together_by_role() -> None:
         for query in stub.call["MetricDataQueries"]
     }
     assert dimensions == {(("site", "shop"), ("role", role)) for role in ("stable", "candidate")}
+
+
+def test_a_total_is_the_sum_of_some_metrics_of_one_role_since_a_moment() -> None:
+    stub, clock = Stub(), FakeClock(scale=60)
+    names = (PAGE_LOADS, SCRIPT_ERRORS, ASSET_FAILURES, SLOW_LOADS)
+    assert CloudWatchSignals("shop", clock=clock, cloudwatch=stub).total(Role.STABLE, names, since=999_000.0) == 105
+    assert stub.call["StartTime"].timestamp() == 999_000, "a moment is a moment, however quick a rehearsal is"
+    assert {query["MetricStat"]["Metric"]["MetricName"] for query in stub.call["MetricDataQueries"]} == set(names)

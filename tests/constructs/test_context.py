@@ -128,6 +128,10 @@ def test_the_slowdown_can_be_tuned_and_left_out() -> None:
     assert read(build_id="v1", slowdown="true", slowdown_ratio="2").verdict == Verdict(slowdown_ratio=2)
 
 
+def test_the_smoke_fetch_can_be_left_out() -> None:
+    assert [read(build_id="v1", **given).smoke_fetch for given in ({}, {"smoke_fetch": "false"})] == [True, False]
+
+
 def test_an_empty_folder_is_no_build(tmp_path: Path) -> None:
     with pytest.raises(InvalidBuild, match="is empty"):
         read(build=str(tmp_path))

@@ -37,10 +37,14 @@ class Site:
     Attributes:
         environment: Of processes that take the local cloud for AWS.
         folder: For everything that is written.
+        cloud: The local cloud.
+        edge: CloudFront in front of it.
     """
 
     environment: dict[str, str]
     folder: Path
+    cloud: Any
+    edge: Any
 
     def cdk(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -123,15 +127,21 @@ def builds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def site(tmp_path_factory: pytest.TempPathFactory, builds: dict[str, Path]) -> Iterator[Site]:
     """The first release, of build `one`."""
     from bluegreen_cdn.local.cloud import LocalCloud
+    from bluegreen_cdn.local.edge import EdgeSimulator
 
     folder = tmp_path_factory.mktemp("deploys")
-    with LocalCloud(folder / "cloud", time_scale=TIME_SCALE) as cloud:
-        site = Site(cloud.environment(), folder)
+    with (
+        LocalCloud(folder / "cloud", time_scale=TIME_SCALE) as cloud,
+        EdgeSimulator(cloud.endpoint, folder / "edge", propagation_seconds=0.2) as edge,
+    ):
+        cloud.connect_edge(edge.address)
+        site = Site(cloud.environment(), folder, cloud, edge)
         booted = site.cdk("bootstrap", f"aws://{site.environment['CDK_DEFAULT_ACCOUNT']}/us-east-1")
         assert booted.returncode == 0, booted.stderr
         first = site.deploy(f"build={builds['one']}", "build_id=one", IN_STEPS, stacks="--all")
         assert first.returncode == 0, first.stdout + first.stderr
         assert site.deployments() == [], "the first release has nobody to be compared with"
+        edge.wait_until_serving()
         yield site
     shutil.rmtree(folder, ignore_errors=True)
 
@@ -264,3 +274,47 @@ def test_an_operator_goes_back_and_forth_without_moving_the_alias(site: Site, bu
     newest, *_ = json.loads(bluegreen("history", "--json"))["releases"]
     assert (newest["build"], newest["result"]) == (other, "withdrawn")
     assert newest["reason"] == f"build {other} was taken back by hand"
+
+
+def test_a_candidate_that_the_edge_does_not_serve_is_refused_with_the_old_build_untouched(
+    site: Site, builds: dict[str, Path]
+) -> None:
+    def newest() -> dict[str, str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "bluegreen_cdn.cli.main", "history", "--site", "shop", "--json"],
+            env=site.environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        found: dict[str, str] = json.loads(done.stdout)["releases"][0]
+        return found
+
+    assert site.deploy(f"build={builds['one']}", "build_id=one", QUICKLY).returncode == 0
+    two = (f"build={builds['two']}", "build_id=two", QUICKLY)
+
+    # The edge cannot read what replicas and manifest say is there.
+    bucket = "bluegreen-shop-" + site.environment["CDK_DEFAULT_ACCOUNT"] + "-us-east-1"
+    site.edge.purge()
+    site.edge.order_fault({"origin": bucket, "fault": 403})
+    refused = site.deploy(*two)
+    assert refused.returncode != 0
+    assert "BeforeAllowTraffic" in refused.stdout + refused.stderr
+    assert site.live() == ("one", {})
+    told = newest()
+    assert (told["build"], told["result"]) == ("two", "refused")
+    assert re.search(r"https://\w+\.cloudfront\.net/ \(\w+\): status 403 .* instead of 200", told["reason"])
+    site.edge.order_fault({"origin": bucket, "fault": "none"})
+
+    # Nobody is taken for a distribution that answers.
+    site.cloud.admin("edge", {"url": None})
+    assert site.deploy(*two).returncode != 0
+    assert "no edge simulator is in front of this local cloud" in newest()["reason"]
+    site.cloud.connect_edge(site.edge.address)
+
+    again = site.deploy(*two)
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert site.live() == ("two", {})
+    loads = site.client("cloudwatch").list_metrics(Namespace="BluegreenCdn", MetricName="PageLoads")["Metrics"]
+    assert loads == [], "nobody has opened a page, and the smoke fetch counts as nobody"

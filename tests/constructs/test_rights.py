@@ -8,6 +8,7 @@ import pytest
 
 WITHOUT_RESOURCE = {
     "cloudwatch:DescribeAlarms": "CloudWatch refuses it, as soon as composite alarms are asked for, on anything less",
+    "cloudwatch:GetMetricData": "metrics know no resource",
 }
 """Actions that may be allowed on `*`, because the service takes nothing narrower."""
 

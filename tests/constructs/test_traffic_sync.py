@@ -69,4 +69,6 @@ def test_it_knows_what_the_handlers_settings_ask_for(templates: Any) -> None:
         "BUCKETS",
         "BAKE_MINUTES",
         "HOLDOUT_BASIS_POINTS",
+        "SMOKE_FETCH",
+        "VERDICT_PERIOD_SECONDS",
     }

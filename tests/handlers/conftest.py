@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from bluegreen_cdn import defaults
-from bluegreen_cdn.aws.fakes import FakeAlarms, FakeClock, FakeKeyValueStore, FakeReleases
+from bluegreen_cdn.aws.fake_edge import FakeEdge
+from bluegreen_cdn.aws.fakes import FakeAlarms, FakeClock, FakeKeyValueStore, FakeReleases, FakeReports
 from bluegreen_cdn.domain.classification import ClassificationRules
 from bluegreen_cdn.domain.control import ControlState, Outcome
 from bluegreen_cdn.domain.observation import AliasTraffic
@@ -32,10 +33,13 @@ class Plane:
         self.store = FakeKeyValueStore()
         self.releases = FakeReleases(traffic=AliasTraffic(primary="a1"))
         self.alarms = FakeAlarms()
+        self.reports = FakeReports()
         self.buckets = {region: MemoryStore() for region in REGIONS}
         for build in BUILDS:
             self._publish(build)
         self.seed(epoch=1, stable="a1")
+        self.store.write({defaults.SECRET_KEY: "0123456789abcdef" * 4})
+        self.edge = FakeEdge(self.buckets["us-east-1"], self.store, self.clock, precompress=False)
 
     def _publish(self, build: str) -> None:
         source = MemorySource(
@@ -70,6 +74,9 @@ class Plane:
             "buckets": {region: region for region in REGIONS},
             "bake_minutes": 5,
             "holdout_basis_points": 500,
+            "distribution_domain": FakeEdge.domain,
+            "smoke_fetch": True,
+            "verdict_period_seconds": 300,
             **settings,
         }
         return Cloud(
@@ -77,6 +84,8 @@ class Plane:
             store=self.store,
             releases=self.releases,
             alarms=self.alarms,
+            reports=self.reports,
+            edge=self.edge,
             buckets=self.buckets,
             clock=self.clock,
         )

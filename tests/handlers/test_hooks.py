@@ -5,7 +5,9 @@ import pytest
 
 from bluegreen_cdn import defaults
 from bluegreen_cdn.domain.control import ControlState, Latch, OutcomeKind
+from bluegreen_cdn.domain.expressions import Role
 from bluegreen_cdn.domain.observation import AliasTraffic, DeploymentStatus
+from bluegreen_cdn.domain.verdict import PAGE_LOADS, SCRIPT_ERRORS
 from bluegreen_cdn.errors import CloudError
 from bluegreen_cdn.handlers import after_allow_traffic, before_allow_traffic, sync
 
@@ -133,6 +135,40 @@ def test_an_alarm_that_is_on_is_waited_for_and_named(plane: Any) -> None:
     began = plane.clock.now()
     plane.clock.on_sleep = lambda: plane.clock.now() - began > 60 and plane.alarms.ringing.clear()
     assert before(plane, "c3")["succeeded"] is True
+
+
+def test_a_predecessors_reports_are_waited_for_until_they_have_left_the_window(plane: Any, lines: Any) -> None:
+    """A hotfix right after the release of a bad build: metrics know roles, not builds."""
+    began = plane.clock.now()
+    for ago, metric in ((20, PAGE_LOADS), (10, SCRIPT_ERRORS)):
+        plane.reports.reports.append((began - ago, Role.CANDIDATE, metric, 3))
+    assert before(plane)["succeeded"] is True
+    assert 350 <= plane.clock.now() - began <= 356, "five minutes after the last, and one for whole minutes"
+    (first, *_) = [line for line in lines() if line["what"] == "waiting for quiet"]
+    assert "6 page loads and errors of an earlier candidate are still in the verdict's window of 5 min" in first["why"]
+
+
+def test_what_others_report_is_not_waited_for(plane: Any) -> None:
+    began = plane.clock.now()
+    plane.reports.reports = [(began, role, PAGE_LOADS, 9) for role in (Role.STABLE, Role.OTHER)]
+    plane.reports.reports.append((began - 361, Role.CANDIDATE, PAGE_LOADS, 9))
+    assert before(plane)["succeeded"] is True
+    assert plane.clock.now() == began
+
+
+def test_a_window_that_does_not_empty_refuses_the_release_and_says_so(plane: Any) -> None:
+    plane.clock.on_sleep = lambda: plane.reports.reports.append((plane.clock.now(), Role.CANDIDATE, PAGE_LOADS, 1))
+    plane.clock.on_sleep()
+    why = str(before(plane)["why"])
+    assert "would be held against this one; deploy again when it is quiet" in why
+    assert plane.outcome.reason == why
+
+
+def test_a_long_window_has_time_to_empty(plane: Any) -> None:
+    plane.reports.reports.append((plane.clock.now(), Role.CANDIDATE, PAGE_LOADS, 1))
+    began = plane.clock.now()
+    assert before(plane, verdict_period_seconds=720)["succeeded"] is True
+    assert plane.clock.now() - began > 720
 
 
 def test_a_release_that_nobody_would_watch_is_refused(plane: Any) -> None:

@@ -18,6 +18,9 @@ ENVIRONMENT = {
     "BUCKETS": '{"us-east-1":"one","eu-west-1":"two"}',
     "BAKE_MINUTES": "5",
     "HOLDOUT_BASIS_POINTS": "500",
+    "DISTRIBUTION_DOMAIN": "d111111abcdef8.cloudfront.net",
+    "SMOKE_FETCH": "true",
+    "VERDICT_PERIOD_SECONDS": "300",
 }
 
 
@@ -26,6 +29,7 @@ def test_the_environment_is_read() -> None:
     assert found.alarm_names == ("worse", "slow")
     assert list(found.buckets) == ["us-east-1", "eu-west-1"]
     assert (found.bake_minutes, found.holdout_basis_points) == (5, 500)
+    assert (found.smoke_fetch, found.verdict_period_seconds) == (True, 300)
 
 
 @pytest.mark.parametrize("name", ENVIRONMENT)
@@ -48,6 +52,8 @@ def test_what_is_missing_is_named(name: str) -> None:
         ("BAKE_MINUTES", "5.5"),
         ("BAKE_MINUTES", "56"),
         ("HOLDOUT_BASIS_POINTS", "10001"),
+        ("SMOKE_FETCH", "yes"),
+        ("VERDICT_PERIOD_SECONDS", "3601"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_value(name: str, value: str) -> None:

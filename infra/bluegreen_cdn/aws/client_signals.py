@@ -1,11 +1,13 @@
 """What browsers reported, summed by role."""
 
 import datetime
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from bluegreen_cdn.aws.clock import Clock
 from bluegreen_cdn.aws.session import client, translate_errors
 from bluegreen_cdn.defaults import METRIC_NAMESPACE
+from bluegreen_cdn.domain.expressions import Role
 from bluegreen_cdn.domain.status_rates import ErrorRate
 from bluegreen_cdn.domain.verdict import ASSET_FAILURES, PAGE_LOADS, SCRIPT_ERRORS
 
@@ -37,7 +39,21 @@ class CloudWatchSignals:
         Args:
             seconds: How far to look back.
         """
-        now = self._clock.now()
+        since = self._clock.now() - self._clock.seconds(seconds)
+        sums = self._sums([(role, name) for role in ROLES for name in _METRICS], since)
+        return {role: _rate(sums, role) for role in ROLES}
+
+    def total(self, role: Role, names: Collection[str], *, since: float) -> int:
+        """The sum of some metrics of one role.
+
+        Args:
+            role: Whose.
+            names: Of the metrics.
+            since: Epoch seconds, of whose minute everything counts.
+        """
+        return round(sum(self._sums([(role.value, name) for name in names], since).values()))
+
+    def _sums(self, wanted: Sequence[tuple[str, str]], since: float) -> dict[str, float]:
         queries = [
             {
                 "Id": f"{role}_{name}".lower(),
@@ -51,20 +67,19 @@ class CloudWatchSignals:
                     "Stat": "Sum",
                 },
             }
-            for role in ROLES
-            for name in _METRICS
+            for role, name in wanted
         ]
         with translate_errors("cloudwatch", "GetMetricData", self._site):
             pages = self._cloudwatch.get_paginator("get_metric_data").paginate(
                 MetricDataQueries=queries,
-                StartTime=_moment(now - self._clock.seconds(seconds)),
-                EndTime=_moment(now),
+                StartTime=_moment(since),
+                EndTime=_moment(self._clock.now()),
             )
             sums: dict[str, float] = {}
             for page in pages:
                 for result in page["MetricDataResults"]:
                     sums[result["Id"]] = sums.get(result["Id"], 0) + sum(result["Values"])
-        return {role: _rate(sums, role) for role in ROLES}
+        return sums
 
 
 def _rate(sums: dict[str, float], role: str) -> ErrorRate:

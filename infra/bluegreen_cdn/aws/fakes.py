@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from bluegreen_cdn.aws.clock import Clock
 from bluegreen_cdn.aws.key_value_store import check_sizes
 from bluegreen_cdn.aws.ports import Snapshot
+from bluegreen_cdn.domain.expressions import Role
 from bluegreen_cdn.domain.observation import Alarm, AliasTraffic, Deployment, DeploymentStatus
 from bluegreen_cdn.errors import CloudError, NotFound, PreconditionFailed
 
@@ -173,3 +174,22 @@ class FakeAlarms:
     def missing(self) -> tuple[str, ...]:
         """The names of those that do not exist."""
         return tuple(sorted(self.unknown))
+
+
+@dataclass
+class FakeReports:
+    """What browsers reported, in memory.
+
+    Attributes:
+        reports: Each as (epoch seconds, role, metric, count).
+        failing: Raised by every look, if set.
+    """
+
+    reports: list[tuple[float, Role, str, int]] = field(default_factory=list)
+    failing: CloudError | None = None
+
+    def total(self, role: Role, names: Collection[str], *, since: float) -> int:
+        """The sum of some metrics of one role."""
+        if self.failing is not None:
+            raise self.failing
+        return sum(count for at, whose, name, count in self.reports if at >= since and whose is role and name in names)

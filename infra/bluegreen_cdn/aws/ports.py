@@ -4,7 +4,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from bluegreen_cdn.domain.expressions import Role
 from bluegreen_cdn.domain.observation import Alarm, AliasTraffic, Deployment
+from bluegreen_cdn.domain.smoke import Answer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,3 +87,39 @@ class Alarms(Protocol):
 
     def missing(self) -> tuple[str, ...]:
         """The names of those that do not exist."""
+
+
+class Reports(Protocol):
+    """What browsers reported; the real one is `client_signals.CloudWatchSignals`."""
+
+    def total(self, role: Role, names: Collection[str], *, since: float) -> int:
+        """The sum of some metrics of one role.
+
+        Args:
+            role: Whose.
+            names: Of the metrics.
+            since: Epoch seconds, of whose minute everything counts.
+
+        Raises:
+            CloudError: CloudWatch refused.
+        """
+
+
+class Edge(Protocol):
+    """The distribution, as visitors reach it. May be called from several threads."""
+
+    @property
+    def domain(self) -> str:
+        """Its own domain name."""
+
+    def fetch(self, method: str, uri: str, headers: Mapping[str, str]) -> Answer:
+        """Ask for one path.
+
+        Args:
+            method: GET or HEAD.
+            uri: The path, encoded.
+            headers: All headers of the request but the host.
+
+        Raises:
+            CloudError: Nobody answers, or not to the end.
+        """

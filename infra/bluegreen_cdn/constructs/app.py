@@ -40,6 +40,7 @@ def synthesise(context: Mapping[str, Any] | None = None) -> None:
         rules=site.rules,
         mode=site.mode,
         verdict=site.verdict,
+        smoke_fetch=site.smoke_fetch,
         domain_names=site.domain_names,
         certificate=acm.Certificate.from_certificate_arn(stack, "Certificate", arn) if arn else None,
     )

@@ -36,6 +36,7 @@ class SiteContext:
         mode: How a path becomes a document (`mode`).
         verdict: When a candidate is worse (`verdict_period_seconds`, `minimum_page_loads`,
             `minimum_stable_page_loads`, `z_threshold`; `slowdown`, `slowdown_ratio`, `slowdown_z_threshold`).
+        smoke_fetch: Whether a candidate is fetched through the distribution first (`smoke_fetch`).
         domain_names: The site's own (`domain_names`).
         certificate_arn: For them (`certificate_arn`).
     """
@@ -47,6 +48,7 @@ class SiteContext:
     rules: ClassificationRules
     mode: str
     verdict: Verdict
+    smoke_fetch: bool
     domain_names: tuple[str, ...]
     certificate_arn: str | None
 
@@ -67,6 +69,7 @@ class SiteContext:
             rules=_rules(look_up),
             mode=_text(look_up, "mode", defaults.DEFAULT_DOCUMENT_MODE),
             verdict=_verdict(look_up),
+            smoke_fetch=_switch(look_up, "smoke_fetch", True),
             domain_names=_list(look_up, "domain_names"),
             certificate_arn=_optional_text(look_up, "certificate_arn"),
             build=_build(look_up),

@@ -25,6 +25,8 @@ class ControlPlane:
         release: What CodeDeploy moves.
         alarms: What takes a candidate back.
         bucket_names: The bucket of every region.
+        verdict_period_seconds: How far back the verdict's alarm looks.
+        smoke_fetch: Whether a candidate is fetched through the distribution before it is let in.
     """
 
     name: str
@@ -33,6 +35,8 @@ class ControlPlane:
     release: ReleaseAlias
     alarms: Sequence[cloudwatch.IAlarm]
     bucket_names: Mapping[str, str]
+    verdict_period_seconds: int = defaults.VERDICT_PERIOD_SECONDS
+    smoke_fetch: bool = True
 
     def environment(self) -> dict[str, str]:
         """The functions' variables."""
@@ -49,6 +53,8 @@ class ControlPlane:
             "BUCKETS": stack.to_json_string(dict(self.bucket_names)),
             "BAKE_MINUTES": str(self.release.rollout.bake_minutes),
             "HOLDOUT_BASIS_POINTS": str(self.release.rollout.holdout_basis_points),
+            "SMOKE_FETCH": "true" if self.smoke_fetch else "false",
+            "VERDICT_PERIOD_SECONDS": str(self.verdict_period_seconds),
         }
 
     def parameter(self, own_alarms: Sequence[cloudwatch.IAlarm]) -> str:
@@ -88,6 +94,10 @@ class ControlPlane:
     def allow_steering(self, handler: HandlerFunction) -> None:
         """Let a function change the routing state."""
         handler.allow(KEY_VALUE_STORE_WRITE, [self.key_value_store_arn])
+
+    def allow_reading_reports(self, handler: HandlerFunction) -> None:
+        """Let a function sum what browsers reported. Metrics know no resource, so the right is on all of them."""
+        handler.allow(["cloudwatch:GetMetricData"], ["*"])
 
     def allow_verifying(self, handler: HandlerFunction) -> None:
         """Let a function look at every object of a build in every region."""

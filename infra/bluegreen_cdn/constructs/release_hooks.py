@@ -16,7 +16,7 @@ class ReleaseHooks(Construct):
     """The functions behind CodeDeploy's lifecycle hooks of a release.
 
     Attributes:
-        before: Verifies the candidate in every region.
+        before: Verifies the candidate in every region, and fetches it through the distribution.
         after: Watches the full candidate for the bake time.
     """
 
@@ -33,6 +33,7 @@ class ReleaseHooks(Construct):
             "Before", "before_allow_traffic", f"{control_plane.name}: is the candidate fit to be let in", control_plane
         )
         control_plane.allow_verifying(before)
+        control_plane.allow_reading_reports(before)
         after = self._hook(
             "After", "after_allow_traffic", f"{control_plane.name}: has the candidate stood the bake", control_plane
         )

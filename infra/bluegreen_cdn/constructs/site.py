@@ -90,6 +90,7 @@ class BlueGreenSite(Construct):
         response_headers_policy: cloudfront.IResponseHeadersPolicy | None = None,
         bucket_removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
         retention: Retention | None = None,
+        smoke_fetch: bool = True,
         customize_distribution: Callable[[cloudfront.Distribution], None] | None = None,
     ) -> None:
         """Create the site.
@@ -112,6 +113,8 @@ class BlueGreenSite(Construct):
             response_headers_policy: For all answers. Default: security headers, and CORS for the files.
             bucket_removal_policy: What becomes of the buckets with their stacks. Default: they are kept.
             retention: Remove old builds on a schedule. Default: nothing is removed, save by `bluegreen gc`.
+            smoke_fetch: Whether a candidate is fetched through the distribution before it is let in. Leave it out where
+                the distribution answers some addresses only, or changes what it serves. Default: it is.
             customize_distribution: Last resort, called with the finished distribution.
 
         Raises:
@@ -122,6 +125,7 @@ class BlueGreenSite(Construct):
         _check_kind("build", build, Build, 'Build.folder("dist")')
         _check_kind("rollout", rollout, Rollout | None, "Rollout.canary(percent=10)")
         _check_kind("rules", rules, ClassificationRules | None, 'ClassificationRules.preset("vite")')
+        _check_kind("smoke_fetch", smoke_fetch, bool, "smoke_fetch=False")
         _check_kind("verdict", verdict, Verdict | None, "Verdict(minimum_page_loads=50)")
         _check_kind("precompress", precompress, bool, "precompress=True")
         DocumentMode.parse(mode)
@@ -175,14 +179,15 @@ class BlueGreenSite(Construct):
             holdout_basis_points=rollout.holdout_basis_points,
         )
         seed.resource.node.add_dependency(self.published_build.resource)
-        self._release(rollout, verdict, alarms, retention)
+        self._release(rollout, verdict or Verdict(), alarms, retention, smoke_fetch)
 
     def _release(
         self,
         rollout: Rollout,
-        verdict: Verdict | None,
+        verdict: Verdict,
         alarms: Sequence[cloudwatch.IAlarm],
         retention: Retention | None,
+        smoke_fetch: bool,
     ) -> None:
         """What lets the build in, watches it, and takes it back."""
         self.release_alarms = ReleaseAlarms(
@@ -208,6 +213,8 @@ class BlueGreenSite(Construct):
             release=self.release,
             alarms=self.release_alarms.alarms,
             bucket_names=self.replicated_buckets.names,
+            verdict_period_seconds=verdict.period_seconds,
+            smoke_fetch=smoke_fetch,
         )
         self.sync = TrafficSync(self, "Sync", control_plane=control_plane)
         self.hooks = ReleaseHooks(self, "Hooks", control_plane=control_plane)

@@ -104,8 +104,11 @@ class Verdict:
 
     def __post_init__(self) -> None:
         """Refuse what CloudWatch would, or what could never or always set the alarm off."""
-        if not _is_whole(self.period_seconds) or not 60 <= self.period_seconds <= 3600 or self.period_seconds % 60:
-            raise InvalidInput(f"period_seconds is {self.period_seconds!r}; it must be whole minutes from 60 to 3600")
+        longest = defaults.VERDICT_PERIOD_MAXIMUM_SECONDS
+        if not _is_whole(self.period_seconds) or not 60 <= self.period_seconds <= longest or self.period_seconds % 60:
+            raise InvalidInput(
+                f"period_seconds is {self.period_seconds!r}; it must be whole minutes from 60 to {longest}"
+            )
         for name in ("minimum_page_loads", "minimum_stable_page_loads"):
             value = getattr(self, name)
             if not _is_whole(value) or value < 1:

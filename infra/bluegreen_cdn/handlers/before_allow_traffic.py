@@ -1,4 +1,4 @@
-"""CodeDeploy's BeforeAllowTraffic: no weight moves before every replica is proven.
+"""CodeDeploy's BeforeAllowTraffic: no weight moves before every replica is proven, and the way through the edge to it.
 
 What is wrong is named in the log and, for whoever deploys, in the KeyValueStore's value `outcome`; CodeDeploy itself
 only takes a yes or a no.
@@ -9,7 +9,9 @@ from typing import Any
 
 from bluegreen_cdn import defaults
 from bluegreen_cdn.domain.control import Outcome, OutcomeKind
+from bluegreen_cdn.domain.expressions import Role
 from bluegreen_cdn.domain.observation import Deployment
+from bluegreen_cdn.domain.verdict import METRIC_NAMES
 from bluegreen_cdn.errors import (
     BlueGreenError,
     PreconditionFailed,
@@ -19,6 +21,7 @@ from bluegreen_cdn.errors import (
 )
 from bluegreen_cdn.handlers.journal import log
 from bluegreen_cdn.handlers.settings import Cloud, cloud
+from bluegreen_cdn.handlers.smoke import smoke_fetch
 from bluegreen_cdn.handlers.sync import observe, sync_once
 from bluegreen_cdn.publish.verify import Verification, Verifier
 
@@ -48,7 +51,7 @@ def run(here: Cloud, deployment_id: str, execution: str, seconds_left: Callable[
     try:
         release = here.releases.deployment(deployment_id)
         if not release.is_rollback:  # nothing may stand in the way of a rollback
-            _check(here, release, _Deadline(here, seconds_left))
+            _check(here, release, seconds_left)
     except Exception as error:
         why = str(error) if isinstance(error, BlueGreenError) else f"{type(error).__name__}: {error}"
         log("release refused", deployment=deployment_id, build=release and release.target, why=why)
@@ -64,9 +67,9 @@ def run(here: Cloud, deployment_id: str, execution: str, seconds_left: Callable[
 class _Deadline:
     """The end of all waiting: the limit, or the function's own end if that is nearer."""
 
-    def __init__(self, here: Cloud, seconds_left: Callable[[], float]) -> None:
+    def __init__(self, here: Cloud, seconds_left: Callable[[], float], seconds: float) -> None:
         self._clock, self._seconds_left = here.clock, seconds_left
-        self._end = here.clock.now() + here.clock.minutes(defaults.VERIFY_WAIT_MINUTES)
+        self._end = here.clock.now() + seconds
         self._pause = max(here.clock.seconds(defaults.SYNC_LOOP_SECONDS), defaults.POLL_FLOOR_SECONDS)
 
     def wait(self) -> bool:
@@ -79,14 +82,24 @@ class _Deadline:
         return True
 
 
-def _check(here: Cloud, release: Deployment, deadline: _Deadline) -> None:
+def _check(here: Cloud, release: Deployment, seconds_left: Callable[[], float]) -> None:
+    deadline = _Deadline(here, seconds_left, here.clock.seconds(_longest_wait_seconds(here)))
     _check_nothing_else_in_progress(here, release)
-    _check_alarms(here, deadline)
+    _check_alarms_exist(here)
+    _wait_for_quiet(here, deadline)
     verifier = Verifier(release.target, here.buckets, workers=defaults.VERIFY_WORKERS)
     while not (found := verifier.look()).complete:
         if not deadline.wait():
             raise VerificationFailed(_incomplete(found))
         log("waiting for the replicas", build=release.target, missing=found.wrong)
+    if here.settings.smoke_fetch:
+        retries = max(here.clock.minutes(defaults.SMOKE_RETRY_MINUTES), defaults.SMOKE_RETRY_FLOOR_SECONDS)
+        smoke_fetch(here, release.target, _Deadline(here, seconds_left, retries).wait)
+
+
+def _longest_wait_seconds(here: Cloud) -> float:
+    window = here.settings.verdict_period_seconds + defaults.WINDOW_MARGIN_SECONDS
+    return max(defaults.VERIFY_WAIT_MINUTES * 60, window + defaults.WINDOW_MARGIN_SECONDS)
 
 
 def _check_nothing_else_in_progress(here: Cloud, release: Deployment) -> None:
@@ -109,17 +122,39 @@ def _check_nothing_else_in_progress(here: Cloud, release: Deployment) -> None:
         )
 
 
-def _check_alarms(here: Cloud, deadline: _Deadline) -> None:
+def _check_alarms_exist(here: Cloud) -> None:
     missing = here.alarms.missing()
     if missing:
         raise ReleaseError(
             f"alarm {', '.join(missing)} does not exist, so nobody would watch the release; "
             f"deploy the site's stack again"
         )
-    while ringing := here.alarms.on():
+
+
+def _wait_for_quiet(here: Cloud, deadline: _Deadline) -> None:
+    """Wait until no alarm is on and the verdict's window has nothing of the last candidate in it.
+
+    Metrics know roles, not builds: what was reported of the last candidate would be held against this one.
+    """
+    while noise := _noise(here):
         if not deadline.wait():
-            names = ", ".join(alarm.name for alarm in ringing)
-            raise ReleaseError(f"{names} in alarm before the release has begun; deploy again when it is quiet")
+            raise ReleaseError(f"{noise}; deploy again when it is quiet")
+        log("waiting for quiet", why=noise)
+
+
+def _noise(here: Cloud) -> str | None:
+    ringing = here.alarms.on()
+    if ringing:
+        return f"{', '.join(alarm.name for alarm in ringing)} in alarm before the release has begun"
+    window = here.settings.verdict_period_seconds
+    since = here.clock.now() - here.clock.seconds(window + defaults.WINDOW_MARGIN_SECONDS)
+    reports = here.reports.total(Role.CANDIDATE, METRIC_NAMES, since=since)
+    if reports:
+        return (
+            f"{reports} page loads and errors of an earlier candidate are still in the verdict's window of "
+            f"{window // 60} minutes and would be held against this one"
+        )
+    return None
 
 
 def _incomplete(found: Verification) -> str:

@@ -7,12 +7,19 @@ from dataclasses import dataclass
 from functools import cache
 
 from bluegreen_cdn.aws.alarms import CloudWatchAlarms
+from bluegreen_cdn.aws.client_signals import CloudWatchSignals
 from bluegreen_cdn.aws.clock import Clock
+from bluegreen_cdn.aws.edge import HttpEdge
 from bluegreen_cdn.aws.key_value_store import CloudFrontKeyValueStore
 from bluegreen_cdn.aws.object_store import S3ObjectStore
-from bluegreen_cdn.aws.ports import Alarms, KeyValueStore, Releases
+from bluegreen_cdn.aws.ports import Alarms, Edge, KeyValueStore, Releases, Reports
 from bluegreen_cdn.aws.releases import CodeDeployReleases
-from bluegreen_cdn.defaults import BAKE_MAXIMUM_MINUTES, FULL_WEIGHT_BASIS_POINTS, VERIFY_WORKERS
+from bluegreen_cdn.defaults import (
+    BAKE_MAXIMUM_MINUTES,
+    FULL_WEIGHT_BASIS_POINTS,
+    VERDICT_PERIOD_MAXIMUM_SECONDS,
+    VERIFY_WORKERS,
+)
 from bluegreen_cdn.errors import InvalidInput
 from bluegreen_cdn.publish.object_store import ObjectStore
 
@@ -32,6 +39,9 @@ class Settings:
         buckets: The bucket of every region, the primary one first.
         bake_minutes: How long the full candidate is watched.
         holdout_basis_points: Share kept on stable until then.
+        distribution_domain: Where a candidate is fetched before it is let in.
+        smoke_fetch: Whether it is.
+        verdict_period_seconds: How far back the verdict's alarm looks.
     """
 
     site: str
@@ -44,6 +54,9 @@ class Settings:
     buckets: Mapping[str, str]
     bake_minutes: int
     holdout_basis_points: int
+    distribution_domain: str
+    smoke_fetch: bool
+    verdict_period_seconds: int
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
@@ -63,6 +76,9 @@ class Settings:
             buckets=_buckets(environment, "BUCKETS"),
             bake_minutes=_number(environment, "BAKE_MINUTES", BAKE_MAXIMUM_MINUTES),
             holdout_basis_points=_number(environment, "HOLDOUT_BASIS_POINTS", FULL_WEIGHT_BASIS_POINTS),
+            distribution_domain=_text(environment, "DISTRIBUTION_DOMAIN"),
+            smoke_fetch=_switch(environment, "SMOKE_FETCH"),
+            verdict_period_seconds=_number(environment, "VERDICT_PERIOD_SECONDS", VERDICT_PERIOD_MAXIMUM_SECONDS),
         )
 
 
@@ -75,6 +91,8 @@ class Cloud:
         store: The KeyValueStore.
         releases: Alias and CodeDeploy.
         alarms: The watched alarms.
+        reports: What browsers reported.
+        edge: The distribution.
         buckets: The bucket of every region, the primary one first.
         clock: Time.
     """
@@ -83,6 +101,8 @@ class Cloud:
     store: KeyValueStore
     releases: Releases
     alarms: Alarms
+    reports: Reports
+    edge: Edge
     buckets: Mapping[str, ObjectStore]
     clock: Clock
 
@@ -102,6 +122,8 @@ def cloud() -> Cloud:
             group=settings.codedeploy_group,
         ),
         alarms=CloudWatchAlarms(settings.alarm_names),
+        reports=CloudWatchSignals(settings.site, clock=clock),
+        edge=HttpEdge.from_environment(settings.distribution_domain),
         buckets={
             region: S3ObjectStore(bucket, region, connections=VERIFY_WORKERS)
             for region, bucket in settings.buckets.items()
@@ -122,6 +144,13 @@ def _number(environment: Mapping[str, str], name: str, most: int) -> int:
     if not value.isdecimal() or int(value) > most:
         raise InvalidInput(f"environment variable {name} is {value!r}; it must be a whole number from 0 to {most}")
     return int(value)
+
+
+def _switch(environment: Mapping[str, str], name: str) -> bool:
+    value = _text(environment, name)
+    if value not in ("true", "false"):
+        raise InvalidInput(f"environment variable {name} is {value!r}; it must be true or false")
+    return value == "true"
 
 
 def _names(environment: Mapping[str, str], name: str) -> tuple[str, ...]:

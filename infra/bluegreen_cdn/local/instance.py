@@ -159,6 +159,7 @@ def supervise(state_dir: Path, time_scale: float) -> None:
         LocalCloud(state_dir / "cloud", time_scale=time_scale) as cloud,
         EdgeSimulator(cloud.endpoint, state_dir / "edge") as edge,
     ):
+        cloud.connect_edge(edge.address)
         instance = Instance(
             pid=os.getpid(),
             version=_version(),

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 from urllib.parse import parse_qs
 
+from bluegreen_cdn.local.cloud.edge_door import EdgeDoor
 from bluegreen_cdn.local.cloud.extension import Extension
 
 PREFIX = "/_bluegreen_local/"
@@ -22,11 +23,13 @@ class Admin:
 
     GET  /_bluegreen_local/health     pid, time scale, token of this instance
     GET  /_bluegreen_local/timeline   events; ?since=<sequence>&kind=<kind>
+    POST /_bluegreen_local/edge       {"url": …}: the edge simulator in front of this cloud
     """
 
-    def __init__(self, extension: Extension, instance: str) -> None:
+    def __init__(self, extension: Extension, instance: str, door: EdgeDoor) -> None:
         self._extension = extension
         self._instance = instance
+        self._door = door
 
     def answer(self, method: str, path: str, query: dict[str, str], body: Any) -> Any:
         """Answer one request.
@@ -45,6 +48,9 @@ class Admin:
             case ("GET", "timeline"):
                 entries = self._extension.timeline.since(int(query.get("since", 0)), query.get("kind"))
                 return {"now": self._extension.clock.now(), "events": entries}
+            case ("POST", "edge"):
+                self._door.url = body["url"]
+                return {"url": self._door.url}
             case ("GET", "faults"):
                 return self._extension.faults.all()
             case ("POST", "faults"):

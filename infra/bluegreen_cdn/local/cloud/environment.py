@@ -10,6 +10,8 @@ key across runs, never remembers a wrong one."""
 REGION = "us-east-1"
 SECRET = "local-cloud"  # noqa: S105  checked by nobody
 TIME_SCALE_VARIABLE = "BLUEGREEN_TIME_SCALE"
+EDGE_ENDPOINT_VARIABLE = "BLUEGREEN_EDGE_ENDPOINT"
+"""Where functions reach distributions by their own names; `edge_door` sends them on."""
 _DROPPED_PREFIXES = ("AWS_", "CDK_", "LOCALSTACK_", "MINISTACK_", "LAMBDA_")
 _DROPPED = frozenset(
     {
@@ -84,6 +86,7 @@ def server_environment(base: Mapping[str, str], state_dir: Path, port: int, time
             "SFTP_ENABLED": "0",
             "LOG_LEVEL": base.get("BLUEGREEN_LOCAL_LOG", "WARNING"),
             "AWS_ENDPOINT_URL": f"http://{HOST}:{port}",
+            EDGE_ENDPOINT_VARIABLE: f"http://{HOST}:{port}",
             "AWS_SECRET_ACCESS_KEY": SECRET,
             "AWS_EC2_METADATA_DISABLED": "true",
             "AWS_CONFIG_FILE": "/dev/null",

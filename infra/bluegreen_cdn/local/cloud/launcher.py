@@ -157,6 +157,14 @@ class LocalCloud:
         """End a fault. Default: all of them."""
         self.admin("mend", {} if fault is None else {"id": fault})
 
+    def connect_edge(self, url: str) -> None:
+        """Let functions reach distributions, by their own names, at an edge simulator.
+
+        Args:
+            url: The simulator's address, by number.
+        """
+        self.admin("edge", {"url": url})
+
     @staticmethod
     def stop_running(state_dir: Path) -> bool:
         """Stop a detached instance that uses this folder; False when there is none."""

@@ -61,11 +61,13 @@ def _serve(options: argparse.Namespace) -> int:
     _check_port(options.port)
     from bluegreen_cdn.local.cloud import extension, ministack_modules
     from bluegreen_cdn.local.cloud.admin import Admin, with_admin
+    from bluegreen_cdn.local.cloud.edge_door import EdgeDoor
 
     ministack = ministack_modules.load()
     ministack.responses.set_request_account_id(ACCOUNT)
     installed = extension.install(ministack, ScaledClock(time_scale=options.time_scale))
-    application = with_admin(ministack.app.app, Admin(installed, options.instance))
+    door = EdgeDoor()
+    application = with_admin(door.before(ministack.app.app), Admin(installed, options.instance, door))
     try:
         asyncio.run(_until_stopped(application, options))
     finally:

@@ -104,6 +104,7 @@ class Stage:
         edge = EdgeSimulator(self.cloud.endpoint, self._work / "edge", propagation_seconds=PROPAGATION_SECONDS)
         self.edge = edge
         await asyncio.to_thread(edge.start)
+        await asyncio.to_thread(self.cloud.connect_edge, edge.address)
         await asyncio.to_thread(edge.wait_until_serving)
         return Site(port=edge.port, host=edge.url.removeprefix("http://").partition(":")[0])
 
