@@ -15,6 +15,7 @@ PACKAGE = {
     "HeaderRule",
     "HeaderRules",
     "InvalidInput",
+    "NoTraffic",
     "Rollout",
     "Verdict",
     "__version__",

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from bluegreen_cdn.constructs.site import BlueGreenSite
     from bluegreen_cdn.domain.classification import ClassificationRules
     from bluegreen_cdn.domain.header_rules import HeaderRule, HeaderRules
+    from bluegreen_cdn.domain.no_traffic import NoTraffic
     from bluegreen_cdn.domain.rollout import Rollout
     from bluegreen_cdn.domain.verdict import Verdict
     from bluegreen_cdn.errors import BlueGreenError, InvalidInput
@@ -23,6 +24,7 @@ _HOMES = {
     "HeaderRule": "domain.header_rules",
     "HeaderRules": "domain.header_rules",
     "InvalidInput": "errors",
+    "NoTraffic": "domain.no_traffic",
     "Rollout": "domain.rollout",
     "Verdict": "domain.verdict",
 }
@@ -35,6 +37,7 @@ __all__ = [
     "HeaderRule",
     "HeaderRules",
     "InvalidInput",
+    "NoTraffic",
     "Rollout",
     "Verdict",
     "__version__",

@@ -114,6 +114,9 @@ BAKE_MAXIMUM_MINUTES = 55
 """CodeDeploy waits an hour for a hook; five minutes are kept for the sync that answers it."""
 HOLDOUT_PERCENT = 5
 HOLDOUT_MAXIMUM_PERCENT = 50
+NO_TRAFFIC_PAGE_LOADS = 20
+"""Below it a release that must have been seen is taken back: as few as the verdict judges by."""
+NO_TRAFFIC_PAGE_LOADS_MAXIMUM = 1_000_000
 SYNC_LOOP_SECONDS = 5
 SYNC_RUN_SECONDS = 55
 """One run of the sync while a deployment is in progress; the schedule starts the next every minute."""

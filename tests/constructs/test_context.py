@@ -8,6 +8,7 @@ import pytest
 from bluegreen_cdn.constructs import Build, SiteContext
 from bluegreen_cdn.domain.classification import ClassificationRules
 from bluegreen_cdn.domain.header_rules import HeaderRules
+from bluegreen_cdn.domain.no_traffic import NoTraffic
 from bluegreen_cdn.domain.rollout import Rollout
 from bluegreen_cdn.domain.verdict import Verdict
 from bluegreen_cdn.errors import (
@@ -126,6 +127,15 @@ def test_what_cannot_be_is_said_in_one_line(context: dict[str, Any], kind: type[
 def test_the_slowdown_can_be_tuned_and_left_out() -> None:
     assert read(build_id="v1", slowdown="false").verdict == read(build_id="v1", slowdown=False).verdict
     assert read(build_id="v1", slowdown="true", slowdown_ratio="2").verdict == Verdict(slowdown_ratio=2)
+
+
+def test_what_no_traffic_means_is_part_of_the_rollout_or_stands_by_itself() -> None:
+    expected = Rollout.linear(on_no_traffic=NoTraffic.abort(minimum_page_loads=100))
+    assert read(build_id="v1", rollout="linear:no-traffic=abort@100").rollout == expected
+    assert read(build_id="v1", rollout="linear", on_no_traffic="abort@100").rollout == expected
+    assert read(build_id="v1", rollout="linear:no-traffic=abort", on_no_traffic="promote").rollout == Rollout.linear()
+    with pytest.raises(InvalidRollout, match="on_no_traffic 'stop' cannot be read; write promote, abort, or abort@100"):
+        read(build_id="v1", on_no_traffic="stop")
 
 
 def test_the_smoke_fetch_can_be_left_out() -> None:

@@ -1,4 +1,8 @@
+import json
 from typing import Any
+
+from bluegreen_cdn.domain.no_traffic import NoTraffic
+from bluegreen_cdn.domain.rollout import Rollout
 
 
 def sync_function(templates: Any) -> tuple[str, dict[str, Any]]:
@@ -71,4 +75,14 @@ def test_it_knows_what_the_handlers_settings_ask_for(templates: Any) -> None:
         "HOLDOUT_BASIS_POINTS",
         "SMOKE_FETCH",
         "VERDICT_PERIOD_SECONDS",
+        "MINIMUM_SAMPLE",
     }
+
+
+def test_page_loads_are_looked_up_only_where_a_release_depends_on_them(templates: Any, synthesise: Any) -> None:
+    def readers(found: Any) -> int:
+        return json.dumps(found["web"]).count('"cloudwatch:GetMetricData"')
+
+    picky = synthesise(rollout=Rollout.canary(on_no_traffic=NoTraffic.abort(minimum_page_loads=50)))
+    assert sync_function(picky)[1]["Environment"]["Variables"]["MINIMUM_SAMPLE"] == "50"
+    assert (readers(templates), readers(picky)) == (1, 3), "the hook before traffic looks at the window anyway"

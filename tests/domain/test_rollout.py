@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bluegreen_cdn import defaults
+from bluegreen_cdn.domain.no_traffic import NoTraffic
 from bluegreen_cdn.domain.rollout import Rollout, RolloutKind
 from bluegreen_cdn.errors import InvalidRollout
 
@@ -13,8 +14,13 @@ tails = {
     "holdout_percent": st.integers(0, 5000).map(lambda basis_points: basis_points / 100),
 }
 percents = st.integers(1, 99)
-canaries = st.builds(Rollout.canary, percent=percents, interval_minutes=st.integers(1, 2880), **tails)
-linears = st.builds(Rollout.linear, percent=percents, interval_minutes=st.integers(1, 29), **tails)
+choices = {
+    "on_no_traffic": st.one_of(
+        st.just(NoTraffic.promote()), st.builds(NoTraffic.abort, minimum_page_loads=st.integers(1, 1_000_000))
+    )
+}
+canaries = st.builds(Rollout.canary, percent=percents, interval_minutes=st.integers(1, 2880), **tails, **choices)
+linears = st.builds(Rollout.linear, percent=percents, interval_minutes=st.integers(1, 29), **tails, **choices)
 rollouts = st.one_of(canaries, linears, st.builds(Rollout.all_at_once, **tails))
 
 
@@ -55,6 +61,20 @@ def test_known_schedules() -> None:
     assert Rollout.linear(percent=30, interval_minutes=2).steps() == ((0, 3000), (2, 6000), (4, 9000), (6, 10_000))
     assert len(Rollout.linear(percent=10, interval_minutes=1).steps()) == 10
     assert Rollout.all_at_once().steps() == ((0, 10_000),)
+
+
+def test_nobody_can_have_seen_what_is_never_watched() -> None:
+    with pytest.raises(InvalidRollout, match="all at once without a bake nobody can have"):
+        Rollout.all_at_once(bake_minutes=0, on_no_traffic=NoTraffic.abort())
+    with pytest.raises(InvalidRollout, match=r"on_no_traffic is 'abort'; pass NoTraffic.promote\(\) or"):
+        Rollout.canary(on_no_traffic="abort")  # type: ignore[arg-type]
+    assert Rollout.all_at_once(bake_minutes=1, on_no_traffic=NoTraffic.abort()).bake_minutes == 1
+
+
+def test_silence_is_consent_unless_said_otherwise() -> None:
+    assert Rollout.canary().on_no_traffic == NoTraffic.promote()
+    assert "no-traffic" not in Rollout.canary().describe()
+    assert Rollout.parse("canary:no-traffic=abort").on_no_traffic.minimum_page_loads == defaults.NO_TRAFFIC_PAGE_LOADS
 
 
 def test_short_forms_take_the_defaults() -> None:

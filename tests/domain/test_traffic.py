@@ -276,6 +276,41 @@ def test_an_alarm_during_the_bake_fails_it_in_the_same_look() -> None:
     assert not decision.answer.succeeded
 
 
+def baked(sample: int | None, least: int = 20, now: float = 1300) -> Observed:
+    seen = look(release(), alias=ON_B, candidate="b", weight=10_000, control=ControlState(hook=HOOK), now=now)
+    return replace(seen, sample=sample, minimum_sample=least)
+
+
+def test_a_candidate_that_too_few_have_seen_is_taken_back_where_the_site_wants_that() -> None:
+    decision = decide(baked(19))
+    assert decision.answer is not None
+    assert not decision.answer.succeeded
+    assert (decision.routing.stable, decision.routing.weight) == ("a", 0), "at the edge before CodeDeploy has moved"
+    assert decision.control.is_latched("b")
+    assert decision.outcome is not None
+    assert decision.outcome.kind is OutcomeKind.WITHDRAWN
+    assert "browsers reported 19 page loads of it" in decision.outcome.reason
+    assert "20 at least (on_no_traffic)" in decision.outcome.reason
+
+
+@pytest.mark.parametrize(("sample", "least"), [(20, 20), (0, 0), (None, 0)])
+def test_a_candidate_that_enough_have_seen_is_promoted(sample: int | None, least: int) -> None:
+    decision = decide(baked(sample, least))
+    assert decision.answer is not None
+    assert decision.answer.succeeded
+    assert decision.control.latches == ()
+
+
+def test_while_nobody_knows_how_many_have_seen_it_the_decision_waits() -> None:
+    assert next_state(baked(None)) is None
+
+
+def test_a_sample_is_judged_at_the_end_of_the_bake_only() -> None:
+    assert next_state(baked(0, now=1299)) is None
+    before = replace(HOOK, kind=HookKind.BEFORE)
+    assert next_state(replace(baked(0), control=ControlState(hook=before))) is None
+
+
 def test_a_hook_of_an_ended_deployment_is_dropped() -> None:
     decision = decide(look(release(status=STOPPED), alias=ON_A, control=ControlState(hook=HOOK), now=9999))
     assert decision.answer is None

@@ -77,6 +77,7 @@ class Plane:
             "distribution_domain": FakeEdge.domain,
             "smoke_fetch": True,
             "verdict_period_seconds": 300,
+            "minimum_sample": 0,
             **settings,
         }
         return Cloud(

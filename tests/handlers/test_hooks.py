@@ -291,3 +291,58 @@ def test_a_bake_that_is_noted_is_left_to_the_next_sync_when_this_one_fails(plane
     assert after_allow_traffic.run(plane.cloud(), release.id, "e") == {"answered": False}
     assert plane.control.hook.execution == "e"
     assert plane.releases.answers == {}
+
+
+# -- a release that nobody has seen ---------------------------------------------------------------------------------
+
+
+def baked(plane: Any, page_loads: int, **settings: Any) -> None:
+    """A release in whose second half so many pages were opened."""
+    began = plane.clock.now()
+    plane.reports.reports.append((began - 1, Role.CANDIDATE, PAGE_LOADS, 999))  # of the release before
+    release = plane.releases.begin("b2", created=began)
+    plane.releases.shift(1000)
+    sync.sync_once(plane.cloud(**settings))
+    plane.releases.shift(10_000)
+    after_allow_traffic.run(plane.cloud(**settings), release.id, "e-1")
+    plane.clock.sleep(200)
+    plane.reports.reports.append((plane.clock.now(), Role.CANDIDATE, PAGE_LOADS, page_loads))
+    plane.reports.reports.append((plane.clock.now(), Role.STABLE, PAGE_LOADS, 999))
+    plane.clock.sleep(100)
+    sync.sync_once(plane.cloud(**settings))
+
+
+def test_silence_is_consent_by_default(plane: Any) -> None:
+    baked(plane, 0)
+    assert list(plane.releases.answers.values()) == [True]
+
+
+@pytest.mark.parametrize(("page_loads", "answer"), [(49, False), (50, True)])
+def test_where_a_release_must_be_seen_too_few_page_loads_take_it_back(
+    plane: Any, page_loads: int, answer: bool
+) -> None:
+    baked(plane, page_loads, minimum_sample=50)
+    assert list(plane.releases.answers.values()) == [answer]
+    assert plane.control.is_latched("b2") is not answer
+    if not answer:
+        assert plane.routing.weight == 0
+        assert "browsers reported 49 page loads" in plane.outcome.reason
+
+
+def test_metrics_that_cannot_be_read_are_waited_for_and_stop_nothing_else(plane: Any, lines: Any) -> None:
+    plane.reports.failing = CloudError("cloudwatch GetMetricData failed")
+    baked(plane, 60, minimum_sample=50)
+    assert plane.releases.answers == {}
+    assert [line for line in lines() if line["what"] == "page loads not known"]
+    plane.reports.failing = None
+    sync.sync_once(plane.cloud(minimum_sample=50))
+    assert list(plane.releases.answers.values()) == [True]
+
+
+def test_an_alarm_takes_the_candidate_out_even_while_its_page_loads_are_not_known(plane: Any) -> None:
+    plane.reports.failing = CloudError("cloudwatch GetMetricData failed")
+    baked(plane, 60, minimum_sample=50)
+    plane.alarms.ringing = {"worse"}
+    sync.sync_once(plane.cloud(minimum_sample=50))
+    assert plane.routing.weight == 0
+    assert list(plane.releases.answers.values()) == [False]

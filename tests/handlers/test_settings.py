@@ -21,6 +21,7 @@ ENVIRONMENT = {
     "DISTRIBUTION_DOMAIN": "d111111abcdef8.cloudfront.net",
     "SMOKE_FETCH": "true",
     "VERDICT_PERIOD_SECONDS": "300",
+    "MINIMUM_SAMPLE": "0",
 }
 
 

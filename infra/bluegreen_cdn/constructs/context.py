@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bluegreen_cdn import defaults
@@ -12,6 +12,7 @@ from bluegreen_cdn.constructs.build import Build
 from bluegreen_cdn.constructs.names import check_site_name
 from bluegreen_cdn.domain.classification import ClassificationRules
 from bluegreen_cdn.domain.header_rules import HeaderRules
+from bluegreen_cdn.domain.no_traffic import NoTraffic
 from bluegreen_cdn.domain.regions import EDGE_REGION, check_regions
 from bluegreen_cdn.domain.rollout import Rollout
 from bluegreen_cdn.domain.verdict import Verdict
@@ -31,7 +32,8 @@ class SiteContext:
         build: What to release (`build`, a folder, and `build_id`; the id alone is a build that exists already). What
             its files are served with (`headers`, an object such as `{"presets": ["fonts"]}`), and which paths it may
             lead to without having them (`allow_missing`).
-        rollout: How it is let in (`rollout`, such as `canary:10%:5m:bake=5m:holdout=5%`).
+        rollout: How it is let in (`rollout`, such as `canary:10%:5m:bake=5m:holdout=5%`), and what becomes of it when
+            too few have seen it (`on_no_traffic`: `promote`, `abort`, or `abort@100`).
         rules: The files' classification (`presets`, `hashed_folders`, `hashed`, `unhashed`, `entries`).
         mode: How a path becomes a document (`mode`).
         verdict: When a candidate is worse (`verdict_period_seconds`, `minimum_page_loads`,
@@ -91,8 +93,9 @@ def _build(look_up: LookUp) -> Build:
 
 
 def _rollout(look_up: LookUp) -> Rollout:
-    text = _optional_text(look_up, "rollout")
-    return Rollout.canary() if text is None else Rollout.parse(text)
+    text, no_traffic = _optional_text(look_up, "rollout"), _optional_text(look_up, "on_no_traffic")
+    rollout = Rollout.canary() if text is None else Rollout.parse(text)
+    return rollout if no_traffic is None else replace(rollout, on_no_traffic=NoTraffic.parse(no_traffic))
 
 
 def _rules(look_up: LookUp) -> ClassificationRules:

@@ -55,6 +55,7 @@ class ControlPlane:
             "HOLDOUT_BASIS_POINTS": str(self.release.rollout.holdout_basis_points),
             "SMOKE_FETCH": "true" if self.smoke_fetch else "false",
             "VERDICT_PERIOD_SECONDS": str(self.verdict_period_seconds),
+            "MINIMUM_SAMPLE": str(self.release.rollout.on_no_traffic.minimum_page_loads),
         }
 
     def parameter(self, own_alarms: Sequence[cloudwatch.IAlarm]) -> str:
@@ -75,7 +76,12 @@ class ControlPlane:
         )
 
     def allow_watching(self, handler: HandlerFunction) -> None:
-        """Let a function see routing state, alias, versions, deployments and alarms, and answer a waiting hook."""
+        """Let a function see routing state, alias, versions, deployments and alarms, and answer a waiting hook.
+
+        Where the answer depends on the candidate's page loads, it may sum those, too.
+        """
+        if self.release.rollout.on_no_traffic.minimum_page_loads:
+            self.allow_reading_reports(handler)
         function_arn = self.release.function.function_arn
         handler.allow(KEY_VALUE_STORE_READ, [self.key_value_store_arn])
         handler.allow(["lambda:GetAlias"], [function_arn, self.release.alias_arn])

@@ -92,6 +92,9 @@ class Observed:
         alarms: Those of the watched alarms that are on.
         holdout: The hold-out that the site is configured with, in basis points.
         now: Epoch seconds.
+        sample: The candidate's page loads since its release began; looked up only when a decision waits for it.
+            Default: not known.
+        minimum_sample: With fewer of them at the end of its bake the candidate is taken back. Default: none needed.
     """
 
     routing: RoutingState
@@ -101,6 +104,8 @@ class Observed:
     alarms: Sequence[Alarm] = ()
     holdout: int
     now: float
+    sample: int | None = None
+    minimum_sample: int = 0
 
     @property
     def running(self) -> Deployment | None:

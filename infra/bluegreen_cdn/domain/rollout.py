@@ -11,11 +11,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from bluegreen_cdn import defaults
+from bluegreen_cdn.domain.no_traffic import NoTraffic
 from bluegreen_cdn.errors import InvalidRollout
 
+_PROMOTE = NoTraffic.promote()
 _ROLLOUT = re.compile(
     r"(?P<word>canary|linear|all-at-once)(:(?P<percent>\d{1,6})%(:(?P<interval>\d{1,6})m)?)?"
-    r"(:bake=(?P<bake>\d{1,6})m)?(:holdout=(?P<holdout>\d{1,6}(\.\d{1,4})?)%)?",
+    r"(:bake=(?P<bake>\d{1,6})m)?(:holdout=(?P<holdout>\d{1,6}(\.\d{1,4})?)%)?"
+    r"(:no-traffic=(?P<no_traffic>[a-z]+(@\d+)?))?",
     re.ASCII,
 )
 
@@ -42,6 +45,7 @@ class Rollout:
         interval_minutes: Between the two steps (canary) or between any two (linear); 0 when all at once.
         bake_minutes: How long the full candidate is watched before the release counts as succeeded.
         holdout_percent: Share of the visitors kept on stable until then, so that there is a control group.
+        on_no_traffic: What becomes of a candidate that too few visitors have seen by then.
     """
 
     kind: RolloutKind
@@ -49,6 +53,7 @@ class Rollout:
     interval_minutes: int
     bake_minutes: int = defaults.BAKE_MINUTES
     holdout_percent: float = defaults.HOLDOUT_PERCENT
+    on_no_traffic: NoTraffic = _PROMOTE
 
     def __post_init__(self) -> None:
         """Refuse what CodeDeploy, or a hook's hour, cannot hold."""
@@ -59,6 +64,7 @@ class Rollout:
             self._check_steps()
         _whole("bake_minutes", self.bake_minutes, 0, defaults.BAKE_MAXIMUM_MINUTES, "a hook has an hour")
         _check_holdout(self.holdout_percent)
+        self._check_no_traffic()
 
     @classmethod
     def canary(
@@ -68,6 +74,7 @@ class Rollout:
         interval_minutes: int = defaults.CANARY_INTERVAL_MINUTES,
         bake_minutes: int = defaults.BAKE_MINUTES,
         holdout_percent: float = defaults.HOLDOUT_PERCENT,
+        on_no_traffic: NoTraffic = _PROMOTE,
     ) -> Rollout:
         """Two steps: `percent` first, everything after `interval_minutes`.
 
@@ -83,6 +90,7 @@ class Rollout:
             interval_minutes=interval_minutes,
             bake_minutes=bake_minutes,
             holdout_percent=holdout_percent,
+            on_no_traffic=on_no_traffic,
         )
 
     @classmethod
@@ -93,6 +101,7 @@ class Rollout:
         interval_minutes: int = defaults.LINEAR_INTERVAL_MINUTES,
         bake_minutes: int = defaults.BAKE_MINUTES,
         holdout_percent: float = defaults.HOLDOUT_PERCENT,
+        on_no_traffic: NoTraffic = _PROMOTE,
     ) -> Rollout:
         """Equal steps of `percent`, `interval_minutes` apart.
 
@@ -108,11 +117,16 @@ class Rollout:
             interval_minutes=interval_minutes,
             bake_minutes=bake_minutes,
             holdout_percent=holdout_percent,
+            on_no_traffic=on_no_traffic,
         )
 
     @classmethod
     def all_at_once(
-        cls, *, bake_minutes: int = defaults.BAKE_MINUTES, holdout_percent: float = defaults.HOLDOUT_PERCENT
+        cls,
+        *,
+        bake_minutes: int = defaults.BAKE_MINUTES,
+        holdout_percent: float = defaults.HOLDOUT_PERCENT,
+        on_no_traffic: NoTraffic = _PROMOTE,
     ) -> Rollout:
         """One step: everybody but the hold-out, at once."""
         return cls(
@@ -121,6 +135,7 @@ class Rollout:
             interval_minutes=0,
             bake_minutes=bake_minutes,
             holdout_percent=holdout_percent,
+            on_no_traffic=on_no_traffic,
         )
 
     @classmethod
@@ -137,17 +152,19 @@ class Rollout:
         if match is None:
             raise InvalidRollout(
                 f"rollout {text!r} cannot be read; write it like canary:10%:5m, linear:10%:1m or all-at-once, "
-                "with whole percents and minutes, and :bake=5m:holdout=5% at its end if you want other than these"
+                "with whole percents and minutes, and :bake=5m:holdout=5%:no-traffic=promote at its end if you want "
+                "other than these"
             )
         kind = _KINDS[match["word"]]
         bake = int(match["bake"] or defaults.BAKE_MINUTES)
         holdout = float(match["holdout"] or defaults.HOLDOUT_PERCENT)
+        no_traffic = NoTraffic.parse(match["no_traffic"]) if match["no_traffic"] else _PROMOTE
         if kind is RolloutKind.ALL_AT_ONCE:
             if match["percent"] is not None:
                 raise InvalidRollout(
                     f"rollout {text!r}: all-at-once has no percent and no interval; use canary or linear"
                 )
-            return cls.all_at_once(bake_minutes=bake, holdout_percent=holdout)
+            return cls.all_at_once(bake_minutes=bake, holdout_percent=holdout, on_no_traffic=no_traffic)
         interval = defaults.CANARY_INTERVAL_MINUTES if kind is RolloutKind.CANARY else defaults.LINEAR_INTERVAL_MINUTES
         return cls(
             kind=kind,
@@ -155,12 +172,15 @@ class Rollout:
             interval_minutes=int(match["interval"] or interval),
             bake_minutes=bake,
             holdout_percent=holdout,
+            on_no_traffic=no_traffic,
         )
 
     def describe(self) -> str:
         """The rollout in one line which `parse` reads back."""
         steps = "" if self.kind is RolloutKind.ALL_AT_ONCE else f":{self.percent}%:{self.interval_minutes}m"
-        return f"{_WORDS[self.kind]}{steps}:bake={self.bake_minutes}m:holdout={self.holdout_basis_points / 100:g}%"
+        rest = "" if self.on_no_traffic == _PROMOTE else f":no-traffic={self.on_no_traffic.describe()}"
+        holdout = f"{self.holdout_basis_points / 100:g}"
+        return f"{_WORDS[self.kind]}{steps}:bake={self.bake_minutes}m:holdout={holdout}%{rest}"
 
     def steps(self) -> tuple[tuple[int, int], ...]:
         """Every step as (minutes since traffic began to shift, the alias's weight in basis points), up to 10000."""
@@ -187,6 +207,17 @@ class Rollout:
             raise InvalidRollout(
                 f"{self.percent} % every {self.interval_minutes} minutes shifts traffic for {shifting} minutes; "
                 f"CodeDeploy takes at most {longest}: choose larger steps or a shorter interval"
+            )
+
+    def _check_no_traffic(self) -> None:
+        if not isinstance(self.on_no_traffic, NoTraffic):
+            raise InvalidRollout(
+                f"on_no_traffic is {self.on_no_traffic!r}; pass NoTraffic.promote() or NoTraffic.abort()"
+            )
+        if self.on_no_traffic != _PROMOTE and self.steps()[-1][0] + self.bake_minutes == 0:
+            raise InvalidRollout(
+                "on_no_traffic aborts what nobody has seen, and all at once without a bake nobody can have; "
+                "give the bake some minutes"
             )
 
 

@@ -56,6 +56,7 @@ def next_state(seen: Observed) -> Decision | None:
     control = _release_latches(seen, seen.control, reasons)
     control, alarmed = _latch_alarmed(seen, control, reasons)
     control, failed = _latch_failed(seen, control, reasons)
+    control, unseen = _latch_unseen(seen, control, reasons)
     control = _anchor_pin(seen, control)
     control = _clear_pin(seen, control, reasons)
     control, answer = _settle_hook(seen, control, reasons)
@@ -65,7 +66,7 @@ def next_state(seen: Observed) -> Decision | None:
         reasons.append(_describe_change(seen.routing, routing))
     if routing == seen.routing and control == seen.control and answer is None:
         return None
-    outcome = alarmed or failed or _promotion(seen, routing)
+    outcome = alarmed or failed or unseen or _promotion(seen, routing)
     return Decision(routing=routing, control=control, answer=answer, outcome=outcome, reasons=tuple(reasons))
 
 
@@ -120,6 +121,34 @@ def _latch_failed(seen: Observed, control: ControlState, reasons: list[str]) -> 
     return control.with_latch(latch), _withdrawn(release, reason, seen)
 
 
+def _latch_unseen(seen: Observed, control: ControlState, reasons: list[str]) -> tuple[ControlState, Outcome | None]:
+    """Take a candidate out that has baked without enough visitors to tell, where the site wants them."""
+    release = seen.running
+    if release is None or seen.sample is None or not bake_is_over(seen, control):
+        return control, None
+    latch = Latch(release.target, release.id)
+    if seen.sample >= seen.minimum_sample or latch in control.latches:
+        return control, None
+    reason = (
+        f"build {release.target} taken out: browsers reported {seen.sample} page loads of it during its release, and "
+        f"it must be {seen.minimum_sample} at least (on_no_traffic)"
+    )
+    reasons.append(reason)
+    return control.with_latch(latch), _withdrawn(release, reason, seen)
+
+
+def bake_is_over(seen: Observed, control: ControlState) -> bool:
+    """Whether the release in progress has baked as long as it should, and CodeDeploy waits to be told."""
+    hook, release = control.hook, seen.running
+    return (
+        hook is not None
+        and release is not None
+        and hook.kind is HookKind.AFTER
+        and hook.deployment == release.id
+        and seen.now >= hook.until
+    )
+
+
 def _failed_and_not_taken_back(release: Deployment, seen: Observed) -> bool:
     if release.status not in (DeploymentStatus.FAILED, DeploymentStatus.STOPPED):
         return False
@@ -170,8 +199,8 @@ def _settle_hook(seen: Observed, control: ControlState, reasons: list[str]) -> t
         reasons.append(f"hook of deployment {hook.deployment} dropped: the deployment has ended")
         return replace(control, hook=None), None
     if Latch(release.target, release.id) in control.latches:
-        return control, _answer(control, False, f"build {release.target} was taken out during its bake", reasons)
-    if hook.kind is HookKind.AFTER and seen.now >= hook.until:
+        return control, _answer(control, False, f"build {release.target} was taken out", reasons)
+    if bake_is_over(seen, control) and (seen.sample is not None or not seen.minimum_sample):
         return control, _answer(control, True, f"build {release.target} has baked without an alarm", reasons)
     return control, None
 

@@ -17,6 +17,7 @@ from bluegreen_cdn.aws.releases import CodeDeployReleases
 from bluegreen_cdn.defaults import (
     BAKE_MAXIMUM_MINUTES,
     FULL_WEIGHT_BASIS_POINTS,
+    NO_TRAFFIC_PAGE_LOADS_MAXIMUM,
     VERDICT_PERIOD_MAXIMUM_SECONDS,
     VERIFY_WORKERS,
 )
@@ -42,6 +43,7 @@ class Settings:
         distribution_domain: Where a candidate is fetched before it is let in.
         smoke_fetch: Whether it is.
         verdict_period_seconds: How far back the verdict's alarm looks.
+        minimum_sample: Page loads that a candidate needs to become stable; 0 if it needs none.
     """
 
     site: str
@@ -57,6 +59,7 @@ class Settings:
     distribution_domain: str
     smoke_fetch: bool
     verdict_period_seconds: int
+    minimum_sample: int
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
@@ -79,6 +82,7 @@ class Settings:
             distribution_domain=_text(environment, "DISTRIBUTION_DOMAIN"),
             smoke_fetch=_switch(environment, "SMOKE_FETCH"),
             verdict_period_seconds=_number(environment, "VERDICT_PERIOD_SECONDS", VERDICT_PERIOD_MAXIMUM_SECONDS),
+            minimum_sample=_number(environment, "MINIMUM_SAMPLE", NO_TRAFFIC_PAGE_LOADS_MAXIMUM),
         )
 
 

@@ -12,10 +12,12 @@ from typing import Any
 from bluegreen_cdn import defaults
 from bluegreen_cdn.aws.key_value_store import build_key
 from bluegreen_cdn.domain.control import ControlState
+from bluegreen_cdn.domain.expressions import Role
 from bluegreen_cdn.domain.observation import AliasTraffic, Deployment, Observed
 from bluegreen_cdn.domain.routing import RoutingState
-from bluegreen_cdn.domain.traffic import Decision, next_state
-from bluegreen_cdn.errors import NotFound, PreconditionFailed, ReleaseError
+from bluegreen_cdn.domain.traffic import Decision, bake_is_over, next_state
+from bluegreen_cdn.domain.verdict import PAGE_LOADS
+from bluegreen_cdn.errors import CloudError, NotFound, PreconditionFailed, ReleaseError
 from bluegreen_cdn.handlers.journal import emit, log
 from bluegreen_cdn.handlers.settings import Cloud, cloud
 
@@ -110,9 +112,23 @@ def observe(here: Cloud) -> tuple[Observed, str] | None:
         deployments=deployments,
         alarms=here.alarms.on(),
         holdout=here.settings.holdout_basis_points,
+        minimum_sample=here.settings.minimum_sample,
         now=here.clock.now(),
     )
+    if seen.minimum_sample and bake_is_over(seen, seen.control):
+        seen = replace(seen, sample=_page_loads(here, seen))
     return seen, snapshot.etag
+
+
+def _page_loads(here: Cloud, seen: Observed) -> int | None:
+    """How often the candidate has been opened; None if nobody can tell just now, and then the decision waits."""
+    if seen.running is None:
+        return None
+    try:
+        return here.reports.total(Role.CANDIDATE, [PAGE_LOADS], since=seen.running.created)
+    except CloudError as error:
+        log("page loads not known", deployment=seen.running.id, why=str(error))
+        return None
 
 
 def _deployments_and_alias(here: Cloud) -> tuple[tuple[Deployment, ...], AliasTraffic]:
