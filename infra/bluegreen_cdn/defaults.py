@@ -19,6 +19,8 @@ COPY_MINIMUM_BYTES = 1024**2
 """Of a file that is copied on the server: below, an upload is as quick (the copy costs two looks besides)."""
 COPY_REFUSALS_UNTIL_OFF = 8
 """Files that could be uploaded and not copied, until copies are tried no more."""
+FILL_LOOKS = 200
+"""Files of earlier builds that another bucket is asked for one by one, rather than reading one more manifest."""
 ARCHIVE_RATIO_MAXIMUM = 200
 """Of unpacked bytes to packed ones. Builds come to 3 to 20, a log of one repeated line to 1,000."""
 ARCHIVE_UNPACKED_FREE_BYTES = 100 * 1024**2
@@ -80,6 +82,8 @@ ROLE_HEADER = "x-bluegreen-role"
 BUILD_METADATA = "build-id"
 """S3 user metadata; viewers and functions see `x-amz-meta-build-id`."""
 DIGEST_METADATA = "sha256"
+TARGET_METADATA = "written-to"
+"""Of a manifest that a publish to several buckets wrote itself; one that replication brought says another bucket."""
 FILE_DIGEST_METADATA = "file-sha256"
 """Of a precompressed variant: the digest of the file that it is a variant of."""
 

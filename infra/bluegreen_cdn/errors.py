@@ -12,7 +12,8 @@
     ├── PublishError
     │   ├── BuildConflict               the build id exists with other content
     │   ├── SharedFileConflict          a hashed name exists with other bytes
-    │   └── FileChanged                 a file of the build was written to while it was published
+    │   ├── FileChanged                 a file of the build was written to while it was published
+    │   └── TargetFailed                one of the buckets that a build is published to refused
     ├── ReleaseError
     │   ├── ReleaseInProgress           a second candidate while one is being let in
     │   ├── VerificationFailed          an object is missing or differs in a region
@@ -88,6 +89,10 @@ class SharedFileConflict(PublishError):
 
 class FileChanged(PublishError):
     """A file of the build was written to while it was published."""
+
+
+class TargetFailed(PublishError):
+    """One of the buckets that a build is published to refused."""
 
 
 class ReleaseError(BlueGreenError):

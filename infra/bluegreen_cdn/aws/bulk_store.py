@@ -39,19 +39,27 @@ if TYPE_CHECKING:
     from obstore.store import S3Credential
 
 
-def open_bucket(bucket: str, region: str | None = None, *, connections: int = UPLOAD_WORKERS) -> S3ObjectStore:
+def open_bucket(
+    bucket: str,
+    region: str | None = None,
+    *,
+    connections: int = UPLOAD_WORKERS,
+    endpoint: str | None = None,
+    profile: str | None = None,
+) -> S3ObjectStore:
     """A bucket to publish to: the quick one where obstore is installed, else boto3's.
 
     Args:
         bucket: Its name.
         region: Its region. Default: what the environment and the profile say.
         connections: Threads that use it at once. Default: `UPLOAD_WORKERS`.
+        endpoint: The store's address. Default: what the environment says, or AWS's.
+        profile: The profile that has its credentials. Default: what the environment says.
     """
-    if obstore is not None:
-        s3 = client("s3", region, connections=connections)
-        if not _needs_bundle(s3.meta.endpoint_url):
-            return BulkObjectStore(bucket, region, connections=connections, s3=s3)
-    return S3ObjectStore(bucket, region, connections=connections)
+    s3 = client("s3", region, connections=connections, endpoint=endpoint, profile=profile)
+    if obstore is not None and not _needs_bundle(s3.meta.endpoint_url):
+        return BulkObjectStore(bucket, region, connections=connections, s3=s3, profile=profile)
+    return S3ObjectStore(bucket, region, connections=connections, s3=s3)
 
 
 class BulkObjectStore(S3ObjectStore):
@@ -62,13 +70,20 @@ class BulkObjectStore(S3ObjectStore):
         region: Its region. Default: what the environment and the profile say.
         connections: Threads that use it at once. Default: `UPLOAD_WORKERS`.
         s3: A client to use instead of a new one. Default: a new one.
+        profile: The profile that has the credentials. Default: what the environment says.
 
     Attributes:
         unsettled: Objects that boto3 had to write because obstore could not.
     """
 
     def __init__(
-        self, bucket: str, region: str | None = None, *, connections: int = UPLOAD_WORKERS, s3: Any | None = None
+        self,
+        bucket: str,
+        region: str | None = None,
+        *,
+        connections: int = UPLOAD_WORKERS,
+        s3: Any | None = None,
+        profile: str | None = None,
     ) -> None:
         super().__init__(bucket, region, connections=connections, s3=s3)
         self._lock = threading.Lock()
@@ -87,7 +102,7 @@ class BulkObjectStore(S3ObjectStore):
                 "max_retries": AWS_RETRY_ATTEMPTS - 1,
                 "retry_timeout": timedelta(seconds=AWS_READ_TIMEOUT_SECONDS),
             },
-            credential_provider=_SessionCredentials(),
+            credential_provider=_SessionCredentials(profile),
         )
 
     def put_if_absent(self, new: NewObject, body: BinaryIO) -> PutOutcome:
@@ -122,8 +137,10 @@ class BulkObjectStore(S3ObjectStore):
 class _SessionCredentials:
     """Hands obstore what boto3's session has, which renews what expires well before it does."""
 
+    profile: str | None = None
+
     def __call__(self) -> "S3Credential":
-        found = credentials()
+        found = credentials(self.profile)
         return {
             "access_key_id": found.access_key,
             "secret_access_key": found.secret_key,

@@ -58,7 +58,14 @@ _THROTTLED = {
 }
 
 
-def client(service: str, region: str | None = None, *, connections: int = 10) -> Any:
+def client(
+    service: str,
+    region: str | None = None,
+    *,
+    connections: int = 10,
+    endpoint: str | None = None,
+    profile: str | None = None,
+) -> Any:
     """A client of one AWS service.
 
     Safe to share between threads. `AWS_ENDPOINT_URL` and `AWS_ENDPOINT_URL_<SERVICE>` work as everywhere.
@@ -67,11 +74,13 @@ def client(service: str, region: str | None = None, *, connections: int = 10) ->
         service: The SDK's service name, such as `s3`.
         region: The region. Default: what the environment and the profile say.
         connections: Connections kept open, at least the number of threads that share the client. Default: 10.
+        endpoint: The service's address. Default: what the environment says, or AWS's.
+        profile: The profile that has the credentials. Default: what the environment says.
 
     Raises:
         CloudError: No region or profile is configured.
     """
-    endpoint = _endpoint_url(service)
+    elsewhere = endpoint or _endpoint_url(service)
     config = Config(
         retries={"mode": "standard", "total_max_attempts": AWS_RETRY_ATTEMPTS},
         max_pool_connections=connections,
@@ -79,29 +88,30 @@ def client(service: str, region: str | None = None, *, connections: int = 10) ->
         read_timeout=AWS_READ_TIMEOUT_SECONDS,
         user_agent_extra="bluegreen-cdn",
         # Buckets as host names need a wildcard in DNS, which stores of other makes and of this machine lack.
-        s3={"addressing_style": "path"} if endpoint else None,
+        s3={"addressing_style": "path"} if elsewhere else None,
     )
     with translate_errors(service, "CreateClient"), _lock:  # the SDK's sessions are not safe to share between threads
-        made = _session(tuple(os.environ.get(name) for name in _IDENTITY_VARIABLES)).client(
-            service, region_name=region, config=config
-        )
-    if endpoint and service == _KEY_VALUE_STORE:
-        strip = functools.partial(_strip_account_from_host, endpoint=endpoint)
+        made = _session(profile, _identity()).client(service, region_name=region, config=config, endpoint_url=endpoint)
+    if elsewhere and service == _KEY_VALUE_STORE:
+        strip = functools.partial(_strip_account_from_host, endpoint=elsewhere)
         made.meta.events.register(f"before-sign.{service}", strip)
     return made
 
 
-def credentials() -> Any:
+def credentials(profile: str | None = None) -> Any:
     """The credentials that clients sign with, as they are now (`access_key`, `secret_key`, `token`).
 
     Those that expire are renewed by the SDK some minutes before they do.
+
+    Args:
+        profile: The profile that has them. Default: what the environment says.
 
     Raises:
         AccessDenied: There are none.
     """
     with translate_errors("sts", "GetCredentials"):
         with _lock:
-            found = _session(tuple(os.environ.get(name) for name in _IDENTITY_VARIABLES)).get_credentials()
+            found = _session(profile, _identity()).get_credentials()
         if found is None:
             raise NoCredentialsError
         return found.get_frozen_credentials()
@@ -174,10 +184,14 @@ def _call(service: str, operation: str, thing: str) -> str:
     return f"{service} {operation}{f' of {thing}' if thing else ''} failed"
 
 
-@functools.lru_cache(maxsize=8)
-def _session(identity: tuple[str | None, ...]) -> Any:
+@functools.lru_cache(maxsize=16)
+def _session(profile: str | None, identity: tuple[str | None, ...]) -> Any:
     """One session per identity, so that a role's one-time code is asked for once; another identity gets its own."""
-    return boto3.Session()
+    return boto3.Session(profile_name=profile)
+
+
+def _identity() -> tuple[str | None, ...]:
+    return tuple(os.environ.get(name) for name in _IDENTITY_VARIABLES)
 
 
 def _endpoint_url(service: str) -> str | None:

@@ -4,7 +4,7 @@ import hashlib
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 from bluegreen_cdn.errors import CloudError, FileChanged, NotFound
 from bluegreen_cdn.publish.object_store import NewObject, PutOutcome, StoredObject
@@ -115,6 +115,10 @@ class MemoryStore:
                 raise NotFound(f"'{key}' is not in {self.name}", service="memory", operation="get", code="NoSuchKey")
             self.faults.end(number)
             return self.objects[key][1]
+
+    def download(self, key: str, target: IO[bytes]) -> None:
+        """Write an object's bytes to a stream."""
+        target.write(self.get(key))
 
     def lines(self, key: str) -> Iterator[bytes]:
         """The lines of an object."""

@@ -6,7 +6,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import BinaryIO, Protocol
+from typing import IO, BinaryIO, Protocol
 
 from bluegreen_cdn.defaults import DIGEST_METADATA
 from bluegreen_cdn.domain.headers import ObjectHeaders
@@ -126,6 +126,14 @@ class ObjectStore(Protocol):
 
     def get(self, key: str) -> bytes:
         """The bytes of a small object.
+
+        Raises:
+            NotFound: Nothing lies at the key.
+            CloudError: The store refused.
+        """
+
+    def download(self, key: str, target: IO[bytes]) -> None:
+        """Write an object's bytes to a stream, a piece at a time.
 
         Raises:
             NotFound: Nothing lies at the key.
