@@ -8,19 +8,22 @@ is looked for in the other buckets, and filled in, before any manifest is writte
 """
 
 import io
+import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import IO, Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
-from bluegreen_cdn.defaults import TARGET_METADATA, UPLOAD_WORKERS
+from bluegreen_cdn.defaults import MANIFEST_IN_MEMORY_BYTES, TARGET_METADATA, UPLOAD_WORKERS
 from bluegreen_cdn.domain.manifest import Manifest, build_of_manifest_key, claim_key, is_claim_key, manifest_key
+from bluegreen_cdn.domain.manifest_stream import ManifestStream
 from bluegreen_cdn.errors import BuildConflict, PublishError, SharedFileConflict
 from bluegreen_cdn.publish.collect_condemned import Condemned
 from bluegreen_cdn.publish.fan_out_fill import Filled, fill, objects_of
 from bluegreen_cdn.publish.object_store import NewObject, PutOutcome, StoredObject
-from bluegreen_cdn.publish.plan import check_same_build
+from bluegreen_cdn.publish.plan_same import check_same_build
 from bluegreen_cdn.publish.read_back import ReadBackStore
+from bluegreen_cdn.publish.store_reads import StoreReads
 from bluegreen_cdn.publish.targets import Target, probe
 
 
@@ -41,7 +44,7 @@ class Sent:
     filled_bytes: int = 0
 
 
-class FanOutStore:
+class FanOutStore(StoreReads):
     """Several buckets as one `ObjectStore`: what is asked is the primary's answer, what is written goes to all.
 
     Args:
@@ -55,16 +58,12 @@ class FanOutStore:
     ) -> None:
         self.targets = [replace(target) for target in targets]
         self._primary, *self._others = self.targets
+        super().__init__(self._primary.store)
         self._condemned, self._workers = condemned or Condemned(), workers
         self._lock = threading.Lock()
         self._everywhere: set[str] = set()
         self._prepared: set[str] = set()
         self._sent = {target.name: Sent() for target in targets}
-
-    @property
-    def name(self) -> str:
-        """The buckets, for messages."""
-        return self._primary.store.name
 
     def to_json(self) -> list[dict[str, Any]]:
         """What every bucket has got, for other programs."""
@@ -77,7 +76,7 @@ class FanOutStore:
         if is_claim_key(new.key):
             return self._claim(new, body.read())
         if build_of_manifest_key(new.key):
-            return self._commit(new, body.read())
+            return self._commit(new, body)
         with self._primary.named():
             outcome = self._primary.store.put_if_absent(new, body)
         if outcome is PutOutcome.CREATED:
@@ -91,10 +90,10 @@ class FanOutStore:
     def put_again(self, new: NewObject, body: BinaryIO) -> None:
         """Write an object to every bucket whether it exists or not."""
         if build_of_manifest_key(new.key):
-            data = body.read()
-            self._spread(new, data)
+            self._spread(new, body)
+            body.seek(0)
             with self._primary.named():
-                self._primary.store.put_again(new, io.BytesIO(data))
+                self._primary.store.put_again(new, body)
             return
         for target in self.targets:
             body.seek(0)
@@ -120,14 +119,18 @@ class FanOutStore:
         Raises:
             TargetFailed: A bucket refused.
         """
-        self._spread(*self._primary_object(manifest_key(build_id)))
+        new = self._primary_object(manifest_key(build_id))
+        with tempfile.SpooledTemporaryFile(max_size=MANIFEST_IN_MEMORY_BYTES) as body:
+            with self._primary.named():
+                self._primary.store.download(new.key, body)
+            self._spread(new, cast(BinaryIO, body))
 
-    def _primary_object(self, key: str) -> tuple[NewObject, bytes]:
+    def _primary_object(self, key: str) -> NewObject:
         with self._primary.named():
-            there, data = self._primary.store.head(key), self._primary.store.get(key)
+            there = self._primary.store.head(key)
         if there is None or there.sha256 is None:
             raise PublishError(f"'{key}' of target {self._primary.name!r} is gone: publish again")
-        return _as_new(there), data
+        return _as_new(there)
 
     def _claim(self, new: NewObject, data: bytes) -> PutOutcome:
         """The primary's claim decides between publishers; the others' tell who names them in another order."""
@@ -146,19 +149,21 @@ class FanOutStore:
                 self._put_beside(target, claim, io.BytesIO(data))
             if target.probed and not probe(target, claim, data):
                 target.store = ReadBackStore(target.store)
+                self._store = self._primary.store
         self._prepared.add(target.name)
 
-    def _commit(self, new: NewObject, data: bytes) -> PutOutcome:
-        self._spread(new, data)
+    def _commit(self, new: NewObject, body: BinaryIO) -> PutOutcome:
+        self._spread(new, body)
+        body.seek(0)
         with self._primary.named():
-            outcome = self._primary.store.put_if_absent(new, io.BytesIO(data))
+            outcome = self._primary.store.put_if_absent(new, body)
             there = self._primary.store.head(new.key) if outcome is PutOutcome.EXISTS else None
         if there is not None and there.sha256 != new.sha256:
             # Another publisher of this very build was first, with other headers or another compressor.
             self.mirror(str(build_of_manifest_key(new.key)))
         return outcome
 
-    def _spread(self, new: NewObject, data: bytes) -> None:
+    def _spread(self, new: NewObject, body: BinaryIO) -> None:
         """Fill in what the other buckets lack of a build, then write its manifest to them."""
         build_id = str(build_of_manifest_key(new.key))
         for target in self._others:
@@ -168,26 +173,32 @@ class FanOutStore:
                 if _is_marked(there, marked) and new.key not in self._condemned:
                     continue
                 if target.name not in self._prepared:
-                    self._prepare(target, *self._primary_object(claim_key(build_id)))
+                    claim = self._primary_object(claim_key(build_id))
+                    self._prepare(target, claim, self._primary.store.get(claim.key))
                 filled = fill(
                     target,
                     self._primary,
-                    objects_of(data, build_id),
+                    objects_of(body, build_id),
                     everywhere=self._everywhere,
                     condemned=self._condemned,
                     workers=self._workers,
                 )
                 self._count_filled(target, filled)
-                self._write_manifest(target, marked, data)
+                self._write_manifest(target, marked, body)
 
-    def _write_manifest(self, target: Target, marked: NewObject, data: bytes) -> None:
-        if target.store.put_if_absent(marked, io.BytesIO(data)) is PutOutcome.CREATED:
+    def _write_manifest(self, target: Target, marked: NewObject, body: BinaryIO) -> None:
+        body.seek(0)
+        if target.store.put_if_absent(marked, body) is PutOutcome.CREATED:
             return
         there = target.store.head(marked.key)
         if _is_marked(there, marked) and marked.key not in self._condemned:
             return
-        check_same_build(Manifest.from_json_bytes(target.store.get(marked.key)), Manifest.from_json_bytes(data))
-        target.store.put_again(marked, io.BytesIO(data))
+        build_id = str(build_of_manifest_key(marked.key))
+        body.seek(0)
+        wanted = Manifest.from_json_bytes(body.read())
+        check_same_build(ManifestStream.open(target.store.lines(marked.key), build_id), wanted)
+        body.seek(0)
+        target.store.put_again(marked, body)
 
     def _put_beside(self, target: Target, new: NewObject, body: BinaryIO) -> None:
         body.seek(0)
@@ -240,26 +251,6 @@ class FanOutStore:
     def _note(self, key: str) -> None:
         with self._lock:
             self._everywhere.add(key)
-
-    def head(self, key: str) -> StoredObject | None:
-        """What lies at a key of the primary."""
-        return self._primary.store.head(key)
-
-    def get(self, key: str) -> bytes:
-        """The bytes of a small object of the primary."""
-        return self._primary.store.get(key)
-
-    def download(self, key: str, target: IO[bytes]) -> None:
-        """Write the bytes of an object of the primary to a stream."""
-        self._primary.store.download(key, target)
-
-    def lines(self, key: str) -> Iterator[bytes]:
-        """The lines of an object of the primary."""
-        return self._primary.store.lines(key)
-
-    def list_keys(self, prefix: str) -> Iterator[str]:
-        """The keys of the primary under a prefix, sorted."""
-        return self._primary.store.list_keys(prefix)
 
 
 def _is_marked(there: StoredObject | None, marked: NewObject) -> bool:

@@ -37,11 +37,12 @@ class Filled:
     bytes: int = 0
 
 
-def objects_of(manifest: bytes, build_id: str) -> Objects:
-    """The objects of a build, each time from the start, without keeping them."""
+def objects_of(manifest: BinaryIO, build_id: str) -> Objects:
+    """The objects of a build, each time from the start of its manifest, without keeping them."""
 
     def walk() -> Iterator[ExpectedObject]:
-        for file in manifest_files(manifest.splitlines(), build_id):
+        manifest.seek(0)
+        for file in manifest_files(manifest, build_id):
             yield from expected_objects(file, build_id)
 
     return walk

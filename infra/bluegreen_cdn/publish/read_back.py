@@ -1,28 +1,21 @@
 """A bucket that does not verify what it is sent: every object is read back before it is trusted."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import IO, BinaryIO, cast
 
 from bluegreen_cdn.domain.manifest import MANIFEST_PREFIX
 from bluegreen_cdn.errors import CloudError
-from bluegreen_cdn.publish.object_store import NewObject, ObjectStore, PutOutcome, StoredObject
+from bluegreen_cdn.publish.object_store import NewObject, PutOutcome, StoredObject
+from bluegreen_cdn.publish.store_reads import StoreReads
 
 
-class ReadBackStore:
+class ReadBackStore(StoreReads):
     """A bucket whose objects are read before they count as there. Costs a download for every upload.
 
     Args:
         store: The bucket.
     """
-
-    def __init__(self, store: ObjectStore) -> None:
-        self._store = store
-
-    @property
-    def name(self) -> str:
-        """The bucket, for messages."""
-        return self._store.name
 
     def put_if_absent(self, new: NewObject, body: BinaryIO) -> PutOutcome:
         """Write an object unless its key exists; what was written wrongly is written once more."""
@@ -52,22 +45,6 @@ class ReadBackStore:
         if there and there.sha256 and not key.startswith(MANIFEST_PREFIX) and self._digest(key) != there.sha256:
             raise self._damaged(key)
         return there
-
-    def get(self, key: str) -> bytes:
-        """The bytes of a small object."""
-        return self._store.get(key)
-
-    def download(self, key: str, target: IO[bytes]) -> None:
-        """Write an object's bytes to a stream."""
-        self._store.download(key, target)
-
-    def lines(self, key: str) -> Iterator[bytes]:
-        """The lines of an object."""
-        return self._store.lines(key)
-
-    def list_keys(self, prefix: str) -> Iterator[str]:
-        """The keys under a prefix, sorted."""
-        return self._store.list_keys(prefix)
 
     def _digest(self, key: str) -> str:
         hashed = hashlib.sha256()
