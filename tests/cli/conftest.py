@@ -7,7 +7,8 @@ import pytest
 
 from bluegreen_cdn import defaults
 from bluegreen_cdn.aws import operator_site
-from bluegreen_cdn.aws.fakes import FakeAlarms, FakeClock, FakeKeyValueStore, FakeReleases
+from bluegreen_cdn.aws.fake_edge import FakeEdge
+from bluegreen_cdn.aws.fakes import FakeAlarms, FakeClock, FakeKeyValueStore, FakeReleases, FakeReports
 from bluegreen_cdn.aws.operator import OperatedSite
 from bluegreen_cdn.aws.operator_ports import FakeRecords, FakeSignals
 from bluegreen_cdn.cli.main import run
@@ -73,12 +74,18 @@ class Shop:
             buckets=dict.fromkeys(REGIONS, "bucket"),
             bake_minutes=5,
             holdout_basis_points=500,
+            distribution_domain=FakeEdge.domain,
+            smoke_fetch=True,
+            verdict_period_seconds=300,
+            minimum_sample=0,
         )
         cloud = Cloud(
             settings=settings,
             store=self.store,
             releases=self.releases,
             alarms=self.alarms,
+            reports=FakeReports(),
+            edge=FakeEdge(self.buckets["us-east-1"], self.store, self.clock, precompress=False),
             buckets=self.buckets,
             clock=self.clock,
         )
