@@ -1,7 +1,9 @@
 """The custom resource that publishes, against S3 and a KeyValueStore on this machine."""
 
+import functools
 import io
 import json
+import random
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator
@@ -10,9 +12,12 @@ from typing import Any, NamedTuple
 import pytest
 
 from bluegreen_cdn.aws.key_value_store import CloudFrontKeyValueStore
+from bluegreen_cdn.aws.object_reader import ObjectReader, RangedFile
 from bluegreen_cdn.aws.object_store import S3ObjectStore
 from bluegreen_cdn.aws.session import client
+from bluegreen_cdn.defaults import RANGE_BYTES
 from bluegreen_cdn.domain.classification import ClassificationRules
+from bluegreen_cdn.handlers import publish as handlers_publish
 from bluegreen_cdn.handlers.publish import handler
 from bluegreen_cdn.local.cloud import LocalCloud
 from bluegreen_cdn.publish.publisher import publish
@@ -211,11 +216,53 @@ def test_an_asset_that_is_no_build(site: Site, asset: Any, formation: Any, conte
     assert site.keys == []
 
 
-def test_an_asset_larger_than_the_disk(
+def test_an_asset_larger_than_the_disk_is_read_by_ranges(
     site: Site, asset: Any, formation: Any, context: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source = asset(BUILD)
+    build = {
+        **BUILD,
+        **{f"pages/{number}.html": b"<p>%d" % number * 50 for number in range(300)},
+        "video.mp4": random.Random(1).randbytes(12_000_000),
+    }
+    source = asset(build)
+    size = client("s3").head_object(Bucket=source["SourceBucket"], Key="asset.zip")["ContentLength"]
+    asked: list[tuple[int, int | None]] = []
+    pieces = ObjectReader.pieces
+
+    def counted(reader: ObjectReader, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+        if reader.name.endswith("/asset.zip"):
+            asked.append((start, end))
+        return pieces(reader, start, end)
+
+    monkeypatch.setattr(ObjectReader, "pieces", counted)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10, 10, 0))  # type: ignore[attr-defined]
+    monkeypatch.setattr(handlers_publish.tempfile, "TemporaryFile", None)
     handler(formation.event(ResourceProperties=site.properties("one", **source)), context())
-    assert "ephemeral storage" in formation.answer["Reason"]
-    assert site.keys == []
+    assert formation.answer["Status"] == "SUCCESS", formation.answer
+    for path, data in build.items():
+        key = f"shared/{path}" if path.startswith("assets/") else f"builds/one/{path}"
+        assert S3ObjectStore(site.bucket).get(key) == data
+    # Each range once: seven of them keep what it takes, whatever the number of files.
+    assert len(asked) == len(set(asked)) == -(-size // RANGE_BYTES)
+
+
+def test_a_long_asset_is_read_twice_at_most(
+    site: Site, asset: Any, formation: Any, context: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build = {**BUILD, **{f"pictures/{number}.png": random.Random(number).randbytes(70_000) for number in range(300)}}
+    source = asset(build)
+    size = client("s3").head_object(Bucket=source["SourceBucket"], Key="asset.zip")["ContentLength"]
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10, 10, 0))  # type: ignore[attr-defined]
+    small = functools.partial(RangedFile, range_bytes=500_000)
+    monkeypatch.setattr(handlers_publish, "RangedFile", small)
+    requests: list[str] = []
+    body = ObjectReader._body
+
+    def counted(reader: ObjectReader, start: int, end: int | None) -> Any:
+        requests.append(reader.name)
+        return body(reader, start, end)
+
+    monkeypatch.setattr(ObjectReader, "_body", counted)
+    handler(formation.event(ResourceProperties=site.properties("one", **source)), context())
+    assert formation.answer["Status"] == "SUCCESS", formation.answer
+    assert len([name for name in requests if name.endswith("/asset.zip")]) <= 2 * -(-size // 500_000) + 2

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from typing import IO, Any, BinaryIO
 
 from bluegreen_cdn.aws.copy_object import copy_if_absent, sha256_header, written_headers
+from bluegreen_cdn.aws.object_reader import ObjectReader
 from bluegreen_cdn.aws.session import client, translate_errors
-from bluegreen_cdn.defaults import CONFLICT_ATTEMPTS, DOWNLOAD_PIECE_BYTES, UPLOAD_WORKERS
+from bluegreen_cdn.defaults import CONFLICT_ATTEMPTS, UPLOAD_WORKERS
 from bluegreen_cdn.domain.headers import ObjectHeaders
 from bluegreen_cdn.errors import CloudError, FileChanged, NotFound, PreconditionFailed
 from bluegreen_cdn.publish.object_store import NewObject, PutOutcome, StoredObject
@@ -119,21 +120,20 @@ class S3ObjectStore:
 
     def get(self, key: str) -> bytes:
         """The bytes of an object."""
-        with translate_errors("s3", "GetObject", f"{self.name}/{key}"):
-            data: bytes = self._s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
-        return data
+        return b"".join(self.reader(key).pieces())
 
     def download(self, key: str, target: IO[bytes]) -> None:
         """Write an object's bytes to a stream, a piece at a time."""
-        with translate_errors("s3", "GetObject", f"{self.name}/{key}"):
-            body = self._s3.get_object(Bucket=self.bucket, Key=key)["Body"]
-            for piece in body.iter_chunks(DOWNLOAD_PIECE_BYTES):
-                target.write(piece)
+        for piece in self.reader(key).pieces():
+            target.write(piece)
 
     def lines(self, key: str) -> Iterator[bytes]:
         """The lines of an object."""
-        with translate_errors("s3", "GetObject", f"{self.name}/{key}"):
-            yield from self._s3.get_object(Bucket=self.bucket, Key=key)["Body"].iter_lines(DOWNLOAD_PIECE_BYTES)
+        return self.reader(key).lines()
+
+    def reader(self, key: str) -> ObjectReader:
+        """Reads an object in other ways."""
+        return ObjectReader(self._s3, self.bucket, key)
 
     def list_keys(self, prefix: str) -> Iterator[str]:
         """The keys under a prefix, sorted."""

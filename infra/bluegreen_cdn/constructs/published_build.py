@@ -26,7 +26,7 @@ PUBLISH_TIMEOUT_MINUTES = 15
 PUBLISH_MEMORY_MEGABYTES = 1792
 """A whole processor: publishing is bound by it."""
 PUBLISH_STORAGE_MEGABYTES = 2048
-"""For the zip with the build; larger ones are published with `bluegreen publish`."""
+"""For the zip with the build; a larger one is read by ranges."""
 KEY_VALUE_STORE_READ = ("cloudfront-keyvaluestore:DescribeKeyValueStore", "cloudfront-keyvaluestore:GetKey")
 KEY_VALUE_STORE_WRITE = ("cloudfront-keyvaluestore:UpdateKeys",)
 

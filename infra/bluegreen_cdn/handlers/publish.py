@@ -5,23 +5,30 @@ Properties: `Site`, `BuildId`, `Bucket`, `KeyValueStoreArn`, `Rules` (JSON), `Mo
 and `AllowMissing` (globs of paths that the build's documents may lead to though it lacks them).
 """
 
+import io
 import json
+import logging
 import shutil
 import tempfile
-from typing import IO
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from bluegreen_cdn.aws.key_value_store import CloudFrontKeyValueStore, KeyValueBuildRegistry
+from bluegreen_cdn.aws.object_reader import RangedFile
 from bluegreen_cdn.aws.object_store import S3ObjectStore
+from bluegreen_cdn.defaults import ASSET_DISK_RESERVE_BYTES, RANGED_BUFFER_BYTES
 from bluegreen_cdn.domain.builds import check_build_id
 from bluegreen_cdn.domain.classification import ClassificationRules
 from bluegreen_cdn.domain.header_rules import HeaderRules
 from bluegreen_cdn.domain.manifest import manifest_key
-from bluegreen_cdn.errors import InvalidBuild, InvalidInput, NotFound
+from bluegreen_cdn.errors import InvalidInput, NotFound
 from bluegreen_cdn.handlers.custom_resource import ResourceAnswer, ResourceRequest, custom_resource
 from bluegreen_cdn.publish.object_store import ObjectStore
 from bluegreen_cdn.publish.ports import BuildRegistry
 from bluegreen_cdn.publish.publisher import find_manifest, publish
 from bluegreen_cdn.publish.zip_source import ZipSource
+
+_log = logging.getLogger(__name__)
 
 
 @custom_resource
@@ -43,34 +50,35 @@ def handler(request: ResourceRequest) -> ResourceAnswer:
 
 def _publish_asset(request: ResourceRequest, build_id: str, store: ObjectStore, registry: BuildRegistry) -> None:
     rules = _rules(request.text("Rules"))
-    asset_bucket, asset_key = request.text("SourceBucket"), request.text("SourceKey")
-    with tempfile.TemporaryFile() as archive:
-        _fetch(S3ObjectStore(asset_bucket), asset_key, archive)
-        with ZipSource(archive, name=f"asset s3://{asset_bucket}/{asset_key}") as source:
-            publish(
-                source,
-                store,
-                build_id=build_id,
-                rules=rules,
-                mode=request.text("Mode"),
-                headers=_headers(request.properties.get("Headers")),
-                allow_missing=_globs(request.properties.get("AllowMissing", [])),
-                registry=registry,
-            )
+    assets, key = S3ObjectStore(request.text("SourceBucket")), request.text("SourceKey")
+    with _asset(assets, key) as archive, archive as source:
+        publish(
+            source,
+            store,
+            build_id=build_id,
+            rules=rules,
+            mode=request.text("Mode"),
+            headers=_headers(request.properties.get("Headers")),
+            allow_missing=_globs(request.properties.get("AllowMissing", [])),
+            registry=registry,
+        )
 
 
-def _fetch(assets: S3ObjectStore, key: str, target: IO[bytes]) -> None:
-    """Bring an asset to the function's disk: memory stays small, and the zip's files can be read in any order."""
+@contextmanager
+def _asset(assets: S3ObjectStore, key: str) -> Iterator[ZipSource]:
+    """The build in an asset: on the function's disk, asked for once; read by ranges where it does not fit."""
     there = assets.head(key)
     if there is None:
         raise NotFound(f"asset {assets.name}/{key} does not exist: deploy with the CDK CLI, which uploads it")
-    free = shutil.disk_usage(tempfile.gettempdir()).free
-    if there.size > free:
-        raise InvalidBuild(
-            f"asset {assets.name}/{key} has {there.size} bytes and the function's disk {free} free: publish the build "
-            f"with `bluegreen publish` before the deployment, or give the function more ephemeral storage"
-        )
-    assets.download(key, target)
+    name = f"asset {assets.name}/{key}"
+    if there.size + ASSET_DISK_RESERVE_BYTES > shutil.disk_usage(tempfile.gettempdir()).free:
+        _log.info("%s has %s bytes and is read by ranges: the disk has no room for it", name, there.size)
+        ranged = io.BufferedReader(RangedFile(assets.reader(key), there.size), RANGED_BUFFER_BYTES)
+        yield ZipSource(ranged, name=name, in_order=True)
+        return
+    with tempfile.TemporaryFile() as archive:
+        assets.download(key, archive)
+        yield ZipSource(archive, name=name)
 
 
 def _check_published(build_id: str, store: ObjectStore, registry: BuildRegistry) -> None:

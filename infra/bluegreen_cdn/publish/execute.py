@@ -108,7 +108,8 @@ def execute(
     uploads = _Uploads(plan, source, store, progress)
     if not plan.published or plan.uploads or manifest_key(plan.manifest.build_id) in plan.condemned:
         _claim_build_id(plan, store)
-        writes: list[Upload | Copy] = [*plan.copies, *plan.uploads]
+        uploads_in_order = sorted(plan.uploads, key=lambda upload: source.place(upload.source))
+        writes: list[Upload | Copy] = [*plan.copies, *uploads_in_order]
         for_each(uploads.store, writes, workers=workers)
         check_still_there(plan, store)
         _write_manifest(plan, store)

@@ -51,6 +51,9 @@ class Source(Protocol):
             InvalidBuild: Something in it cannot be published.
         """
 
+    def place(self, file: SourceFile) -> int:
+        """Where a file of the listing lies: files are best read in this order; 0 for all if any order will do."""
+
     def open(self, file: SourceFile) -> BinaryIO:
         """The bytes of a file, seekable.
 

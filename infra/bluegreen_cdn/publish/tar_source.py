@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, BinaryIO, Self, cast
 
 from bluegreen_cdn.errors import FileChanged, InvalidBuild
+from bluegreen_cdn.publish.exact_stream import exact_stream
 from bluegreen_cdn.publish.source import (
     READ_BYTES,
     SourceFile,
@@ -79,14 +80,19 @@ class TarSource:
         self._places = places
         return check_names(sorted(files, key=lambda file: file.path), self._name)
 
+    def place(self, file: SourceFile) -> int:
+        """Any order is as good as another."""
+        return 0
+
     def open(self, file: SourceFile) -> BinaryIO:
         """The bytes of a file."""
         try:
-            return _piece(self._file.fileno(), self._places[file.path], file.size)
+            piece = _piece(self._file.fileno(), self._places[file.path], file.size)
         except (OSError, ValueError) as error:
             raise FileChanged(
                 f"{self._name}: file {file.path!r} can no longer be read ({error}): publish again"
             ) from error
+        return exact_stream(piece, file, self._name)
 
     def __enter__(self) -> Self:
         """The archive is open already."""

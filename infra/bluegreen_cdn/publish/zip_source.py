@@ -2,16 +2,19 @@
 
 import os
 import stat
+import struct
 import zipfile
 import zlib
 from pathlib import Path
 from typing import IO, BinaryIO, Self, cast
 
 from bluegreen_cdn.errors import FileChanged, InvalidBuild
+from bluegreen_cdn.publish.exact_stream import exact_stream
 from bluegreen_cdn.publish.source import SourceFile, check_names, check_path, check_size, check_unpacked_size, digest
 
 _DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError)
 _ENCRYPTED = 0x1
+_MEMBER = struct.Struct("<QQIHH")
 
 
 class ZipSource:
@@ -20,16 +23,19 @@ class ZipSource:
     Args:
         archive: The zip file, or a seekable stream of one.
         name: What it is, for messages. Default: its path.
+        in_order: Whether its files are better read in the order that they lie in. Default: no.
     """
 
-    def __init__(self, archive: Path | IO[bytes], *, name: str | None = None) -> None:
+    def __init__(self, archive: Path | IO[bytes], *, name: str | None = None, in_order: bool = False) -> None:
+        self._in_order = in_order
         self._name = name or f"build archive '{archive}'"
         try:
             self._zip = zipfile.ZipFile(archive)
             self._packed_bytes = self._zip.fp.seek(0, os.SEEK_END) if self._zip.fp else 0
         except _DAMAGED as error:
             raise InvalidBuild(f"{self._name} is not a zip file that can be read ({error})") from error
-        self._members: dict[str, zipfile.ZipInfo] = {}
+        self._members: dict[str, bytes] = {}
+        self._listing: tuple[SourceFile, ...] | None = None
 
     @property
     def name(self) -> str:
@@ -38,6 +44,14 @@ class ZipSource:
 
     def listing(self) -> tuple[SourceFile, ...]:
         """Every file, sorted by path, each read once for its digest."""
+        if self._listing is None:
+            self._listing = self._listed()
+            # A hundred thousand of zipfile's own records are most of our memory.
+            self._zip.filelist.clear()
+            self._zip.NameToInfo.clear()
+        return self._listing
+
+    def _listed(self) -> tuple[SourceFile, ...]:
         members: dict[str, zipfile.ZipInfo] = {}
         for member in self._zip.infolist():
             self._check(member)
@@ -50,17 +64,23 @@ class ZipSource:
             raise InvalidBuild(f"{self._name} is empty: build the app first, then pack its output folder")
         # Not by the sizes that the members claim to be packed in: those of a bomb lie, or share the same bytes.
         check_unpacked_size(sum(member.file_size for member in members.values()), self._packed_bytes, self._name)
-        self._members = members
-        return check_names((self._read(members[path]) for path in sorted(members)), self._name)
+        files = [self._read(member) for member in sorted(members.values(), key=lambda member: member.header_offset)]
+        self._members = {path: _packed(member) for path, member in members.items()}
+        return check_names(sorted(files, key=lambda file: file.path), self._name)
+
+    def place(self, file: SourceFile) -> int:
+        """Where a file lies, if that matters."""
+        return _unpacked(self._members[file.path], file).header_offset if self._in_order else 0
 
     def open(self, file: SourceFile) -> BinaryIO:
         """The bytes of a file."""
         try:
-            return cast("BinaryIO", self._zip.open(self._members[file.path]))
+            member = cast("BinaryIO", self._zip.open(_unpacked(self._members[file.path], file)))
         except _DAMAGED as error:
             raise FileChanged(
                 f"{self._name}: file {file.path!r} can no longer be read ({error}): publish again"
             ) from error
+        return exact_stream(member, file, self._name)
 
     def __enter__(self) -> Self:
         """The archive is open already."""
@@ -89,3 +109,17 @@ class ZipSource:
                 f"{self._name}: file {member.filename!r} cannot be read ({error}): pack it again"
             ) from error
         return SourceFile(path=member.filename, size=size, sha256=sha256)
+
+
+def _packed(member: zipfile.ZipInfo) -> bytes:
+    """What it takes to open a member, in few bytes."""
+    return _MEMBER.pack(member.header_offset, member.compress_size, member.CRC, member.compress_type, member.flag_bits)
+
+
+def _unpacked(packed: bytes, file: SourceFile) -> zipfile.ZipInfo:
+    member = zipfile.ZipInfo(file.path)
+    member.file_size = file.size
+    member.header_offset, member.compress_size, member.CRC, member.compress_type, member.flag_bits = _MEMBER.unpack(
+        packed
+    )
+    return member
