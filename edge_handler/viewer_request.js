@@ -225,7 +225,8 @@ async function tellRelease(event, state) {
   const chosen = await chooseByState(event, true, state);
   const response = answer(200);
   response.headers['content-type'] = { value: 'application/json' };
-  response.body = JSON.stringify({ stable: state.stable, build: last, newer: !!last && last !== chosen.build });
+  const next = chosen.build;
+  response.body = JSON.stringify({ stable: state.stable, build: last, next, newer: !!last && last !== next });
   return response;
 }
 

@@ -225,7 +225,7 @@ def test_release_json_tells_an_old_tab(edge: Any) -> None:
     store = {"routing": RoutingState(epoch=1, stable="b2").to_json()}
     answer = edge.request(edge.event("/_bluegreen/release.json", cookies={"__Host-bg-build": "b1"}), store)
     assert answer["headers"]["cache-control"]["value"] == "no-store"
-    assert json.loads(answer["body"]) == {"stable": "b2", "build": "b1", "newer": True}
+    assert json.loads(answer["body"]) == {"stable": "b2", "build": "b1", "next": "b2", "newer": True}
 
 
 def test_the_client_script_is_no_buckets(edge: Any) -> None:
@@ -271,7 +271,8 @@ def test_release_json_speaks_of_what_this_visitor_would_get(
     state = RoutingState(epoch=2, stable="b1", candidate="b2", weight=weight, holdout=0)
     cookies = {"__Host-bg-build": last} if last else {}
     answer = edge.request(edge.event("/_bluegreen/release.json", cookies=cookies), {"routing": state.to_json()})
-    assert json.loads(answer["body"]) == {"stable": "b1", "build": last, "newer": newer}
+    after_reload = "b2" if weight else "b1"
+    assert json.loads(answer["body"]) == {"stable": "b1", "build": last, "next": after_reload, "newer": newer}
 
 
 def test_beacons_with_a_count_given_twice_or_an_unreadable_store_are_dropped(edge: Any) -> None:

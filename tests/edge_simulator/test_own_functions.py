@@ -96,7 +96,7 @@ def test_weight_moves_new_visitors_and_the_cookie_keeps_them(shop):
 
 def test_the_edge_answers_its_own_paths_and_hides_the_buckets(shop):
     release = shop.get("/_bluegreen/release.json", cookie="__Host-bg-build=b0")
-    assert json.loads(release.body) == {"stable": "b1", "build": "b0", "newer": True}
+    assert json.loads(release.body) == {"stable": "b1", "build": "b0", "next": "b1", "newer": True}
     for hidden in ("/manifests/b1.json", "/shared/assets/app-B3x9aZ0q.js", "/builds/b1/index.html"):
         assert shop.get(hidden).status == 404
     assert shop.asked == []

@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from bluegreen_cdn.edge_code import edge_handler_path
+from bluegreen_cdn.local.rehearsal.browsers import find_chromium
 from bluegreen_cdn.local.rehearsal.example_builds import example_build
 from bluegreen_cdn.local.rehearsal.page_runner import PageReport, PageRunner
 
@@ -140,6 +141,18 @@ def visitors() -> Iterator[Visitors]:
     yield Visitors(runner, loop)
     asyncio.run_coroutine_threadsafe(runner.__aexit__(None, None, None), loop).result(30)
     loop.call_soon_threadsafe(loop.stop)
+
+
+@pytest.fixture
+def chromium() -> Iterator[Any]:
+    playwright = pytest.importorskip("playwright.sync_api")
+    found = find_chromium()
+    if found is None:
+        pytest.skip("there is no Chromium here")
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield browser
+        browser.close()
 
 
 TOKEN = "build-1~abc123~signature_of-it"

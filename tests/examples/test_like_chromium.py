@@ -1,26 +1,10 @@
 """What the page runner asks for is what Chromium asks for."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from bluegreen_cdn.local.rehearsal.browsers import find_chromium
-
 from .conftest import Site, Visitors, reported
-
-playwright = pytest.importorskip("playwright.sync_api")
-
-
-@pytest.fixture
-def chromium() -> Iterator[Any]:
-    found = find_chromium()
-    if found is None:
-        pytest.skip("there is no Chromium here")
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 def asked_and_reported(site: Site) -> tuple[set[str], dict[str, int]]:

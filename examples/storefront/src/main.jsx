@@ -1,6 +1,7 @@
 import { Suspense, lazy } from "react";
 import { createRoot } from "react-dom/client";
 import { LocaleProvider, useText } from "./shell/locale.jsx";
+import { Newer } from "./shell/newer.jsx";
 import { Link, Routes } from "./shell/router.jsx";
 import "@fontsource/inter/latin-400.css";
 import "@fontsource/inter/latin-700.css";
@@ -29,6 +30,7 @@ function App() {
           <Link to="/about">{text("about")}</Link>
         </nav>
       </header>
+      <Newer />
       <main>
         <Suspense fallback={<p className="waiting">{text("waiting")}</p>}>
           <Routes table={ROUTES} missing={<h1>{text("missing")}</h1>} />

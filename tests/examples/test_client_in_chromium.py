@@ -1,0 +1,166 @@
+"""The client scripts in a real browser: what a tab reports and keeps, and how it learns of a newer release."""
+
+import json
+import time
+from typing import Any
+
+import pytest
+
+from bluegreen_cdn.edge_code import edge_handler_path, render_client
+
+from .conftest import TOKEN, Answer, Site, Sites, Visitors, reported
+
+pytestmark = pytest.mark.browser
+
+TIMING = {"server-timing": f'bluegreen;desc="{TOKEN}"'}
+BUILD = TOKEN.split("~")[0]
+FAILING = "<script>throw new Error('broken')</script>"
+LISTENING = """<script type="module">
+    import { onNewRelease } from '/_bluegreen/client.mjs';
+    window.told = [];
+    window.stop = onNewRelease((build) => window.told.push(build), { minutes: 0.001 });
+</script>"""
+
+
+def with_client(site: Site, body: str, tag: str = '<script src="/_bluegreen/client.js"></script>') -> None:
+    scripts = {
+        f"/_bluegreen/{name}": Answer(render_client((edge_handler_path() / name).read_text()))
+        for name in ("client.js", "client.mjs")
+    }
+    site.serve({**scripts, "/_bluegreen/beacon": Answer(status=204), "/": Answer(tag + body, headers=TIMING)})
+
+
+def releases(site: Site, *, stable: str, following: str, build: str | None = None) -> None:
+    answer = {"stable": stable, "next": following, "build": build, "newer": following != build}
+    headers = {"content-type": "application/json", "cache-control": "no-store"}
+    site.serve({"/_bluegreen/release.json": Answer(json.dumps(answer), headers=headers)})
+
+
+def look(page: Any, site: Site, times: int = 1) -> None:
+    for _ in range(times):
+        page.goto(f"{site.address}/", wait_until="load")
+        page.wait_for_timeout(500)
+
+
+def test_a_tab_reports_its_failure_once_however_often_it_is_reloaded(site: Site, chromium: Any) -> None:
+    with_client(site, FAILING)
+    page = chromium.new_page()
+    look(page, site, times=3)
+    assert reported(site) == {"l": 1, "e": 1, "a": 0, "s": 0}
+    look(chromium.new_context().new_page(), site)
+    assert reported(site) == {"l": 2, "e": 2, "a": 0, "s": 0}
+
+
+def test_a_tab_that_is_well_reports_every_page(site: Site, chromium: Any) -> None:
+    with_client(site, "<p>well")
+    look(chromium.new_page(), site, times=3)
+    assert reported(site) == {"l": 3, "e": 0, "a": 0, "s": 0}
+
+
+@pytest.mark.parametrize(("rate", "loads"), [("0", 0), ("1", 2)])
+def test_the_tag_says_the_rate(site: Site, chromium: Any, rate: str, loads: int) -> None:
+    with_client(site, "<p>well", f'<script src="/_bluegreen/client.js" data-rate="{rate}"></script>')
+    look(chromium.new_page(), site, times=2)
+    assert reported(site)["l"] == loads
+
+
+def test_as_a_module_it_reports_the_same(site: Site, chromium: Any) -> None:
+    start = "<script type=module>import { start } from '/_bluegreen/client.mjs'; start({ rate: 1 });</script>"
+    with_client(site, "<p>well", start)
+    look(chromium.new_page(), site)
+    assert reported(site)["l"] == 1
+
+
+def test_a_sandboxed_page_without_storage_is_counted_and_left_in_peace(site: Site, sites: Sites, chromium: Any) -> None:
+    with_client(site, FAILING)
+    outer = sites.site("outer")
+    outer.serve({"/": f'<iframe sandbox="allow-scripts" src="{site.address}/"></iframe>'})
+    page = chromium.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    look(page, outer, times=2)
+    assert set(errors) <= {"broken"}
+    # An opaque origin is not the site's own, so nothing is kept and the error's file is what tells that it is ours.
+    assert reported(site)["l"] == 2
+
+
+def wait_for(page: Any, condition: str) -> None:
+    page.wait_for_function(condition, timeout=10_000)
+
+
+def test_a_page_is_told_of_a_newer_release_once(site: Site, chromium: Any) -> None:
+    with_client(site, LISTENING)
+    releases(site, stable=BUILD, following=BUILD, build=BUILD)
+    page = chromium.new_page()
+    look(page, site)
+    assert page.evaluate("window.told") == []
+    releases(site, stable="build-2", following="build-2", build=BUILD)
+    wait_for(page, "window.told.length > 0")
+    page.wait_for_timeout(400)
+    assert page.evaluate("window.told") == ["build-2"]
+    releases(site, stable="build-3", following="build-3", build=BUILD)
+    wait_for(page, "window.told.length > 1")
+    assert page.evaluate("window.told") == ["build-2", "build-3"]
+    page.evaluate("window.stop()")
+    page.wait_for_timeout(200)
+    asked = len(site.paths())
+    page.wait_for_timeout(400)
+    assert len(site.paths()) == asked, "ended means ended"
+
+
+@pytest.mark.parametrize(
+    ("stable", "following", "last", "why"),
+    [
+        ("build-0", BUILD, BUILD, "its own build is the candidate, and a reload would bring it again"),
+        (BUILD, "build-2", BUILD, "a reload would bring the candidate, which is not stable"),
+        (BUILD, BUILD, "build-2", "another tab is of another build; this page is of the stable one"),
+    ],
+)
+def test_a_page_is_not_told_when(site: Site, chromium: Any, stable: str, following: str, last: str, why: str) -> None:
+    with_client(site, LISTENING)
+    releases(site, stable=stable, following=following, build=last)
+    page = chromium.new_page()
+    look(page, site)
+    assert site.paths().count("/_bluegreen/release.json") > 2
+    assert page.evaluate("window.told") == [], why
+
+
+@pytest.mark.parametrize("answer", [Answer("no", 503), Answer("<html>", 200), Answer("null", 200)])
+def test_an_answer_that_is_none_is_asked_for_again(site: Site, chromium: Any, answer: Answer) -> None:
+    with_client(site, LISTENING)
+    site.serve({"/_bluegreen/release.json": answer})
+    page = chromium.new_page()
+    errors: list[object] = []
+    page.on("pageerror", lambda error: errors.append(error))
+    look(page, site)
+    releases(site, stable="build-2", following="build-2")
+    wait_for(page, "window.told.length > 0")
+    assert errors == []
+
+
+@pytest.mark.parametrize("storefront", ["first"], indirect=True)
+def test_the_storefront_offers_to_reload_when_somebody_comes_back(storefront: Site, chromium: Any) -> None:
+    client = (edge_handler_path() / "client.mjs").read_text()
+    storefront.serve({"/_bluegreen/client.mjs": Answer(client, headers={"content-type": "text/javascript"})})
+    releases(storefront, stable="build-2", following="build-2", build=BUILD)
+    page = chromium.new_page()
+    page.goto(f"{storefront.address}/", wait_until="networkidle")
+    assert "/_bluegreen/client.mjs" not in storefront.paths()
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    page.wait_for_selector(".newer button", timeout=10_000)
+    before = storefront.paths().count("/")
+    page.click(".newer button")
+    page.wait_for_load_state("networkidle")
+    assert storefront.paths().count("/") == before + 1
+    storefront.answers.pop("/_bluegreen/client.mjs")
+
+
+def test_the_page_runner_hears_of_a_newer_release_as_chromium_does(site: Site, visitors: Visitors) -> None:
+    with_client(site, LISTENING.replace("window.told.push(build)", "document.body.dataset.told = build") + "<p>well")
+    releases(site, stable="build-2", following="build-2", build=BUILD)
+    end = time.monotonic() + 20
+    report = visitors.visit(f"{site.address}/")
+    while "/_bluegreen/release.json" not in site.paths() and time.monotonic() < end:
+        time.sleep(0.05)
+    assert report["ok"], report
+    assert "/_bluegreen/release.json" in site.paths()
