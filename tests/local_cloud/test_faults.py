@@ -36,7 +36,35 @@ def test_mending_ends_one_or_all() -> None:
     assert faults.all() == []
 
 
-@pytest.mark.parametrize("request_", [{}, {"kind": "flood"}, {"kind": "slow"}, {"kind": "down", "buckte": "b"}])
+def test_a_function_is_down_by_its_name() -> None:
+    faults = Faults()
+    assert not faults.stops_function("shop-Sync-1")
+    faults.add({"kind": "function-down", "function": "shop-*Sync*"})
+    assert faults.stops_function("shop-SiteSyncHandler-1")
+    assert not faults.stops_function("shop-Hooks-1")
+
+
+@pytest.mark.parametrize("share", [0.1, 0.3, 0.5, 1.0])
+def test_a_share_of_the_requests_to_a_store_is_kept_exactly_and_evenly(share: float) -> None:
+    faults = Faults()
+    faults.add({"kind": "kvs-throttle", "store": "shop", "share": share})
+    met = [faults.of_store("shop") for _ in range(100)]
+    assert met.count("kvs-throttle") == round(100 * share)
+    assert met[:10].count("kvs-throttle") == round(10 * share)
+    assert faults.of_store("other") == ""
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {},
+        {"kind": "flood"},
+        {"kind": "slow"},
+        {"kind": "down", "buckte": "b"},
+        {"kind": "kvs-error", "share": 0},
+        {"kind": "kvs-error", "share": 1.5},
+    ],
+)
 def test_a_fault_that_means_nothing_is_refused(request_: dict[str, str]) -> None:
     with pytest.raises(InvalidFaultError):
         Faults().add(request_)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from bluegreen_cdn.local.cloud import (
     alarm_records,
     bucket_resources,
+    kvs_faults,
     lambda_versions,
     lambda_workers,
     s3_faults,
@@ -49,23 +50,24 @@ def install(ministack: Ministack, clock: ScaledClock) -> Extension:
     weighted_alias.install(ministack.lambda_service, timeline)
     surroundings = MinistackSurroundings(ministack, clock, timeline)
     engine = _install_codedeploy(ministack, surroundings, clock, timeline)
-    _install_cloudwatch(ministack, surroundings, clock, timeline)
+    faults = Faults()
+    _install_cloudwatch(ministack, surroundings, clock, timeline, faults)
     schedules.install(ministack.events, clock)
     lambda_versions.install(ministack.provisioners)
     StackEvents(ministack.stacks)
-    faults = Faults()
     bucket_resources.install(ministack.s3, ministack.provisioners)
     Replication(ministack.s3, ministack.responses, faults, clock, timeline)
     s3_faults.install(ministack.s3, faults, clock)
+    kvs_faults.install(ministack.key_value_store, faults, timeline)
     return Extension(clock=clock, timeline=timeline, engine=engine, faults=faults)
 
 
 def _install_cloudwatch(
-    ministack: Ministack, surroundings: MinistackSurroundings, clock: ScaledClock, timeline: Timeline
+    ministack: Ministack, surroundings: MinistackSurroundings, clock: ScaledClock, timeline: Timeline, faults: Faults
 ) -> None:
     store = MetricStore(ministack.cloudwatch, clock)
     MetricApi(ministack.cloudwatch, store, clock)
-    lambda_workers.install(ministack, store)
+    lambda_workers.install(ministack, store, faults)
     alarm_records.install(ministack.cloudwatch, ministack.provisioners)
     scope = ministack.responses.request_scope
     Alarms(ministack.cloudwatch, scope, store, clock, timeline, surroundings.send_event).start()

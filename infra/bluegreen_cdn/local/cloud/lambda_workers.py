@@ -5,14 +5,16 @@ from typing import Any
 
 from bluegreen_cdn.local.cloud.custom_resource_failures import CustomResourceFailures
 from bluegreen_cdn.local.cloud.emf import parse_line
+from bluegreen_cdn.local.cloud.faults import Faults
 from bluegreen_cdn.local.cloud.metric_store import MetricStore
 from bluegreen_cdn.local.cloud.seams import replace, require
 
 FIRST_LOG_LINE_SECONDS = 0.004
+_DOWN = {"errorType": "FaultOrdered", "errorMessage": "this function is down, by order of the rehearsal"}
 
 
-def install(ministack: Any, store: MetricStore) -> None:
-    """Patch ministack's worker class and its dispatcher."""
+def install(ministack: Any, store: MetricStore, faults: Faults) -> None:
+    """Patch ministack's worker class and its dispatcher, which obeys the fault `function-down`."""
     runtime, service = ministack.lambda_runtime, ministack.lambda_service
     custom_resources = CustomResourceFailures(ministack.custom_resource)
     request_scope = ministack.responses.request_scope
@@ -49,7 +51,10 @@ def install(ministack: Any, store: MetricStore) -> None:
         return text
 
     def dispatch(function: Any, config: Any, event: Any, request_id: str, started: float) -> Any:
-        result = original_dispatch(function, config, event, request_id, started)
+        if faults.stops_function(config.get("FunctionName", "")):
+            result: Any = {"error": True, "body": dict(_DOWN), "log": ""}
+        else:
+            result = original_dispatch(function, config, event, request_id, started)
         failed = bool(isinstance(result, dict) and result.get("error"))
         original_emit(
             config.get("FunctionName", ""), duration_ms=(time.time() - started) * 1000, error=failed, throttle=False

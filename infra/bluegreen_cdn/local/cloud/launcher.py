@@ -148,8 +148,10 @@ class LocalCloud:
         """Order a fault, and give its id.
 
         Args:
-            kind: `replication-delay`, `replication-drop`, `slow` or `down`.
-            where: `bucket` or `region`, and `keys` (a pattern) or `seconds` (of the cloud's time) where it has them.
+            kind: `replication-delay`, `replication-drop`, `slow`, `down`, `function-down`, `kvs-error` or
+                `kvs-throttle`.
+            where: `bucket` or `region`, and `keys` (a pattern) or `seconds` (of the cloud's time) where it has them;
+                `function` or `store` (patterns); `share` of the requests to a store.
         """
         return int(self.admin("faults", {"kind": kind, **where})["id"])
 

@@ -21,13 +21,14 @@ class Ministack:
     provisioners: ModuleType
     stacks: ModuleType
     custom_resource: ModuleType
+    key_value_store: ModuleType
 
 
 def load() -> Ministack:
     """Import ministack; it reads its whole configuration from the environment while being imported."""
     from ministack import app
     from ministack.core import lambda_runtime, responses, router
-    from ministack.services import cloudformation, cloudwatch, eventbridge, lambda_svc, s3
+    from ministack.services import cloudformation, cloudfront_keyvaluestore, cloudwatch, eventbridge, lambda_svc, s3
     from ministack.services.cloudformation import custom_resource, engine, provisioners, stacks
 
     return Ministack(
@@ -44,4 +45,5 @@ def load() -> Ministack:
         provisioners=provisioners,
         stacks=stacks,
         custom_resource=custom_resource,
+        key_value_store=cloudfront_keyvaluestore,
     )

@@ -15,6 +15,7 @@ import urllib3
 
 from bluegreen_cdn.aws.session import client, translate_errors
 from bluegreen_cdn.errors import CloudError, NotFound
+from bluegreen_cdn.local.cloud.kvs_faults import EDGE_HEADER
 from bluegreen_cdn.local.edge.aws_origins import LOOPBACK, fetch, get_object
 from bluegreen_cdn.local.edge.cloud import (
     CloudUnavailable,
@@ -44,6 +45,11 @@ def _available(service: str, operation: str, thing: str) -> Iterator[None]:
         raise CloudUnavailable(str(error)) from error
 
 
+def _say_that_we_are_the_edge(request: Any, **_: Any) -> None:
+    """Faults that are ordered for writers of a KeyValueStore do not concern the edge."""
+    request.headers[EDGE_HEADER] = "1"
+
+
 class AwsCloud:
     """A `CloudView` by the SDK; the endpoint is that of the environment (`AWS_ENDPOINT_URL`)."""
 
@@ -55,7 +61,8 @@ class AwsCloud:
 
     def _client(self, service: str, region: str = "us-east-1") -> Any:
         if (service, region) not in self._clients:
-            self._clients[service, region] = client(service, region, connections=CONNECTIONS)
+            made = self._clients[service, region] = client(service, region, connections=CONNECTIONS)
+            made.meta.events.register("before-sign", _say_that_we_are_the_edge)
         return self._clients[service, region]
 
     def distribution_ids(self) -> Sequence[str]:
