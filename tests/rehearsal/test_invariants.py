@@ -4,7 +4,7 @@ import pytest
 from invented import BAD, FIRST, LOCATIONS, SECOND, rehearsal, routing
 
 from bluegreen_cdn.local.rehearsal.invariants import judge
-from bluegreen_cdn.local.rehearsal.releases import Outcome, observe
+from bluegreen_cdn.local.rehearsal.releases import Outcome, Release, observe
 from bluegreen_cdn.local.rehearsal.report import Record
 
 
@@ -87,6 +87,77 @@ def test_every_fault_is_named(fault: Callable[[Record], None], names: set[str]) 
 @pytest.mark.parametrize("error", [0.3, 0.15])
 def test_a_share_that_does_not_follow_the_weight_is_seen(error: float) -> None:
     assert "share" in broken(rehearsal(share_error=error))
+
+
+def test_a_build_that_goes_too_late_after_its_alarm_is_seen() -> None:
+    record = rehearsal()
+    record.releases[2].weights.clear()
+    for at, state in ((86, routing(SECOND, BAD, 1000)), (103.1, routing(SECOND))):
+        observe(record.releases[2], at, state)
+    record.releases[2].alarm_at = 92.0
+    assert "rolled_back_by_alarm" in broken(record)
+    record.releases[2].alarm_at = 92.2
+    assert "rolled_back_by_alarm" not in broken(record)
+
+
+def test_what_is_taken_back_by_hand_needs_no_alarm() -> None:
+    record = rehearsal()
+    bad = record.releases[2]
+    bad.alarm_at, bad.by_hand_at = None, 101.3
+    assert broken(record) == {"rolled_back_by_alarm"}
+    bad.by_alarm = False
+    assert broken(record) == set()
+
+
+def test_another_end_may_be_right_too_and_has_its_own_demands() -> None:
+    record = rehearsal()
+    record.releases[2].expected = Outcome.PROMOTED
+    assert "outcome" in broken(record)
+    record.releases[2].also = (Outcome.ROLLED_BACK,)
+    assert broken(record) == set()
+    _late_bad_document(record)
+    assert broken(record) == {"gone_after_rollback"}
+
+
+def refused(record: Record) -> Record:
+    """The bad build was refused before anybody was let in."""
+    record.ledger.pages[:] = [page for page in record.ledger.pages if page.build_id != BAD]
+    release = record.releases[2]
+    release.expected = release.outcome = Outcome.REFUSED
+    release.weights.clear()
+    release.alarm_at = None
+    return record
+
+
+def test_a_build_that_is_refused_is_seen_by_nobody() -> None:
+    assert broken(refused(rehearsal())) == set()
+    record = refused(rehearsal())
+    _late_bad_document(record)
+    assert broken(record) == {"never_seen"}
+    record = refused(rehearsal())
+    observe(record.releases[2], 90, routing(SECOND, BAD, 1000))
+    assert broken(record) == {"never_seen"}
+
+
+def test_pages_of_a_build_that_is_released_again_do_not_count_against_its_first_release() -> None:
+    record = rehearsal()
+    _late_bad_document(record)
+    again = Release(
+        name="bad build", build_id=BAD, expected=Outcome.ROLLED_BACK, started=114, outcome=Outcome.ROLLED_BACK
+    )
+    record.releases.append(again)
+    assert "gone_after_rollback:" + BAD not in {
+        invariant.name
+        for invariant in judge(record.ledger, [*record.releases[:3], again], end=record.seconds, propagation_seconds=1)
+        if not invariant.held and "came after" in invariant.message
+    }
+
+
+def test_without_visitors_nothing_of_visitors_is_asked() -> None:
+    record = rehearsal(visitors_per_second=0)
+    found = judge(record.ledger, record.releases[:2], end=record.seconds, propagation_seconds=1, visited=False)
+    assert [invariant.name for invariant in found if not invariant.held] == []
+    assert not {"visitors", "share"} & {invariant.name.partition(":")[0] for invariant in found}
 
 
 def test_without_visitors_nothing_was_shown() -> None:

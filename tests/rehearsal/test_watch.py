@@ -87,3 +87,37 @@ def test_a_simulator_that_does_not_answer_is_asked_again() -> None:
     assert "does not answer" in watch.problem
     world.look(1)
     assert world.watch.problem == ""
+
+
+def test_events_of_other_sites_are_not_ours() -> None:
+    world = World()
+    world.watch = Watch(
+        edge_status=lambda: world.status,
+        cloud_events=lambda since: [event for event in world.events if event["sequence"] > since],
+        now=lambda: world.time,
+        from_wall=lambda wall: wall - 1000,
+        site="shop",
+    )
+    world.happens(1, "alarm", alarm="bluegreen-take2-shop-verdict", new="ALARM")
+    world.happens(2, "deployment", deployment="d-1", group="take2-shop-Group", status="InProgress")
+    world.happens(3, "deployment", deployment="d-2", group="shop-Group", status="InProgress")
+    world.happens(4, "hook_called", deployment="d-1", event="BeforeAllowTraffic")
+    world.happens(5, "hook_called", deployment="d-2", event="BeforeAllowTraffic")
+    world.happens(6, "alarm", alarm="bluegreen-shop-verdict", new="ALARM")
+    world.look(7)
+    assert world.watch.alarms_on == {"bluegreen-shop-verdict"}
+    assert [event["at"] for event in world.watch.seen] == [3, 5, 6]
+    called = world.watch.last("hook_called", event="BeforeAllowTraffic")
+    assert called is not None
+    assert called["deployment"] == "d-2"
+    assert world.watch.last("hook_called", event="AfterAllowTraffic") is None
+
+
+def test_a_weight_counts_when_all_locations_have_it() -> None:
+    world = World()
+    world.status = status(BAD, 1000)
+    world.look(1)
+    assert world.watch.weight_everywhere(BAD) == 1000
+    world.status["locations"]["us-east-1"] = status(None, 0)["locations"]["us-east-1"]
+    world.look(2)
+    assert world.watch.weight_everywhere(BAD) is None

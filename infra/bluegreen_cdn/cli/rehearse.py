@@ -3,21 +3,31 @@
 import asyncio
 import signal
 import sys
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from bluegreen_cdn.cli.console import print_json
+from bluegreen_cdn.local.rehearsal.scenarios import ALL, NAMES
 
 if TYPE_CHECKING:
     from bluegreen_cdn.local.rehearsal.options import RehearsalOptions
-    from bluegreen_cdn.local.rehearsal.story import Rehearsal
+    from bluegreen_cdn.local.rehearsal.progress import Observable
 
 _FOLDER = click.Path(path_type=Path)
 
 
 @click.command()
+@click.option(
+    "--scenario",
+    "scenarios",
+    type=click.Choice([ALL, *NAMES]),
+    multiple=True,
+    metavar="NAME|all",
+    help=f"Play this scenario instead; may be repeated. One of {', '.join(NAMES)}.",
+)
 @click.option("--stable", type=_FOLDER, metavar="DIR", help="Build to begin with. Default: the example's first build.")
 @click.option("--candidate", type=_FOLDER, metavar="DIR", help="Build to let in. Default: the example's second build.")
 @click.option("--bad", is_flag=True, help="Then release a failing copy of the candidate, to show the rollback.")
@@ -31,42 +41,70 @@ _FOLDER = click.Path(path_type=Path)
 @click.option("--seed", type=int, metavar="N", help="Makes the visitors' choices repeatable. Default: 1.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON; progress goes to stderr.")
 @click.pass_context
-def rehearse(ctx: click.Context, /, as_json: bool, **given: object) -> None:
+def rehearse(ctx: click.Context, /, scenarios: tuple[str, ...], as_json: bool, **given: object) -> None:
     """Carry out whole releases on this machine: deploy, let visitors in, roll a bad build back.
 
-    Needs neither an AWS account nor Docker. Exit code 0 means that every page every visitor loaded was whole.
+    Needs neither an AWS account nor Docker. Exit code 0 means that every page every visitor loaded was whole, and that
+    everything else that a scenario checks was so.
     """
     from bluegreen_cdn.local.rehearsal.options import RehearsalOptions
-    from bluegreen_cdn.local.rehearsal.report import as_json as report_json
-    from bluegreen_cdn.local.rehearsal.report import summary_lines, write
 
     options = RehearsalOptions(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
-    rehearsal, interrupted = _run(options)
-    report, page = write(rehearsal.record, options.output)
-    data = report_json(rehearsal.record)
-    if as_json:
-        print_json(data)
-    else:
-        for line in summary_lines(data):
-            click.echo(line)
-        click.echo(f"{'passed' if data['ok'] else 'FAILED'}: {page} (data: {report})")
-    if interrupted:
-        raise KeyboardInterrupt
-    ctx.exit(0 if data["ok"] else 1)
+    ok = _play(options, scenarios, as_json) if scenarios else _tell(options, as_json)
+    ctx.exit(0 if ok else 1)
 
 
-def _run(options: "RehearsalOptions") -> "tuple[Rehearsal, bool]":
-    """Run it with progress; Ctrl-C and SIGTERM end it in good order."""
-    from bluegreen_cdn.local.rehearsal import progress
+def _tell(options: "RehearsalOptions", as_json: bool) -> bool:
+    """The one long story: a good build, then a bad one."""
+    from bluegreen_cdn.local.rehearsal.report import as_json as report_json
+    from bluegreen_cdn.local.rehearsal.report import summary_lines, write
     from bluegreen_cdn.local.rehearsal.story import Rehearsal
 
     rehearsal = Rehearsal(options)
+    interrupted = _run(rehearsal, rehearsal.run())
+    report, page = write(rehearsal.record, options.output)
+    data = report_json(rehearsal.record)
+    _show(data, summary_lines(data), page, report, as_json)
+    if interrupted:
+        raise KeyboardInterrupt
+    return bool(data["ok"])
+
+
+def _play(options: "RehearsalOptions", names: tuple[str, ...], as_json: bool) -> bool:
+    """Scenarios, each with a report, and an index of them."""
+    from bluegreen_cdn.local.rehearsal import programme_report
+    from bluegreen_cdn.local.rehearsal.programme import Programme
+    from bluegreen_cdn.local.rehearsal.scenarios import load
+
+    programme = Programme(options, load(names))
+    interrupted = _run(programme, programme.run())
+    report, page = programme_report.write(programme, options.output)
+    data = programme_report.as_json(programme)
+    _show(data, programme_report.table_lines(data), page, report, as_json)
+    if interrupted:
+        raise KeyboardInterrupt
+    return bool(data["ok"])
+
+
+def _show(data: dict[str, Any], lines: Sequence[str], page: Path, report: Path, as_json: bool) -> None:
+    if as_json:
+        print_json(data)
+        return
+    for line in lines:
+        click.echo(line)
+    click.echo(f"{'passed' if data['ok'] else 'FAILED'}: {page} (data: {report})")
+
+
+def _run(rehearsal: "Observable", told: Coroutine[Any, Any, object]) -> bool:
+    """Run it with progress; Ctrl-C and SIGTERM end it in good order. True if one of them did."""
+    from bluegreen_cdn.local.rehearsal import progress
+
     interrupted = False
 
     async def play() -> None:
         nonlocal interrupted
         loop = asyncio.get_running_loop()
-        story = asyncio.ensure_future(rehearsal.run())
+        story = asyncio.ensure_future(told)
 
         def interrupt() -> None:
             nonlocal interrupted
@@ -86,4 +124,4 @@ def _run(options: "RehearsalOptions") -> "tuple[Rehearsal, bool]":
             await story
 
     asyncio.run(play())
-    return rehearsal, interrupted
+    return interrupted

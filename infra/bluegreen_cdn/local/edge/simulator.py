@@ -171,6 +171,12 @@ class EdgeSimulator:
         """Order a fault: `{"kvs": "unreadable|frozen|none", "location": …}` or `{"origin": …, "fault": …}`."""
         return self._admin("faults", order)
 
+    def mend(self) -> None:
+        """End every fault."""
+        for origin in self.status()["origin_faults"]:
+            self.order_fault({"origin": origin, "fault": "none"})
+        self.order_fault({"kvs": "none"})
+
     def purge(self) -> None:
         """Forget everything that is cached."""
         self._admin("purge", {})

@@ -122,10 +122,15 @@ def insert_client(document: str) -> str:
 
 def insert_failure(document: str) -> str:
     """Put a script that throws into a document, behind the client script that has to see it."""
+    return insert_behind_client(document, _FAILURE)
+
+
+def insert_behind_client(document: str, element: str) -> str:
+    """Put something into a document's head, behind the client script where there is one."""
     client = _CLIENT_ELEMENT.search(document)
     if client is not None:
-        return document[: client.end()] + _FAILURE + document[client.end() :]
-    return _insert_first(document, _FAILURE)
+        return document[: client.end()] + element + document[client.end() :]
+    return _insert_first(document, element)
 
 
 def read(folder: Path) -> BuildFiles:

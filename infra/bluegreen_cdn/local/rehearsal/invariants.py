@@ -9,11 +9,14 @@ from bluegreen_cdn.local.rehearsal.releases import Outcome, Release
 
 SETTLE_SECONDS = 0.5
 """A request decided just before a change may be answered just after it: this long around a change proves nothing."""
+ALARM_TO_ZERO_SECONDS = 10.0
+"""Real ones, whatever the time scale: how soon after its alarm a build has no visitors, besides propagation."""
 
 _OUTCOME_WORDS = {
-    Outcome.FIRST: "took all visitors as the first build",
+    Outcome.FIRST: "had all visitors to begin with",
     Outcome.PROMOTED: "was let in step by step and took all visitors",
     Outcome.ROLLED_BACK: "was taken back",
+    Outcome.REFUSED: "was refused before anybody was let in",
     Outcome.UNFINISHED: "did not finish",
 }
 
@@ -33,7 +36,9 @@ class Invariant:
     message: str
 
 
-def judge(ledger: Ledger, releases: Sequence[Release], *, end: float, propagation_seconds: float) -> list[Invariant]:
+def judge(
+    ledger: Ledger, releases: Sequence[Release], *, end: float, propagation_seconds: float, visited: bool = True
+) -> list[Invariant]:
     """Check every invariant.
 
     Args:
@@ -41,33 +46,63 @@ def judge(ledger: Ledger, releases: Sequence[Release], *, end: float, propagatio
         releases: The releases in order.
         end: When the rehearsal ended, in seconds since it began.
         propagation_seconds: How long a change of routing may take to reach an edge location.
+        visited: Whether there were to be visitors. Default: yes.
     """
     found = [_outcome(release) for release in releases]
-    found += [_visitors(ledger, releases), _broken(ledger), _assets(ledger), _mixed(ledger)]
+    if visited:
+        found.append(_visitors(ledger, releases))
+    found += [_broken(ledger), _assets(ledger), _mixed(ledger)]
     for release in releases:
-        if release.expected is not Outcome.FIRST:
-            found += [_steps(release), _share(ledger, release, end), _moved_back(ledger, release, end)]
-            found.append(_open_tabs(ledger, release))
-        if release.expected is Outcome.ROLLED_BACK:
-            found += [_alarm(release), _gone(ledger, release, propagation_seconds)]
+        again = [other.started for other in releases if other.build_id == release.build_id]
+        until = min((at for at in again if at > release.started), default=end)
+        found += _of_release(ledger, release, until, propagation_seconds, visited)
+    return found
+
+
+def _of_release(
+    ledger: Ledger, release: Release, end: float, propagation_seconds: float, visited: bool
+) -> list[Invariant]:
+    """Check one release, until the same build is released again or the rehearsal ends."""
+    kind = release.judged_as
+    if kind is Outcome.FIRST:
+        return []
+    if kind is Outcome.REFUSED:
+        return [_never_seen(ledger, release, end)]
+    found = [_steps(release)]
+    if visited:
+        found += [_share(ledger, release, end), _moved_back(ledger, release, end), _open_tabs(ledger, release)]
+    if kind is Outcome.ROLLED_BACK:
+        found += [_alarm(release, propagation_seconds)] if release.by_alarm else []
+        found.append(_gone(ledger, release, end, propagation_seconds))
     return found
 
 
 def _outcome(release: Release) -> Invariant:
-    name, held = f"outcome:{release.build_id}", release.outcome is release.expected
+    name, held = f"outcome:{release.build_id}", release.ended_as_expected
     words = f"the {release.name} ({release.build_id}) {_OUTCOME_WORDS[release.outcome]}"
     if not held:
-        words += f"; expected: {_OUTCOME_WORDS[release.expected]}" + (f" ({release.error})" if release.error else "")
+        expected = " or ".join(_OUTCOME_WORDS[outcome] for outcome in (release.expected, *release.also))
+        words += f"; expected: {expected}" + (f" ({release.error})" if release.error else "")
     return Invariant(name=name, held=held, message=words)
 
 
 def _visitors(ledger: Ledger, releases: Sequence[Release]) -> Invariant:
-    unseen = [release.name for release in releases if ledger.last_document(release.build_id) is None]
+    seen = [release for release in releases if release.judged_as is not Outcome.REFUSED]
+    unseen = [release.name for release in seen if ledger.last_document(release.build_id) is None]
     if not releases or not ledger.pages:
         return Invariant(name="visitors", held=False, message="no visitor loaded a page, so nothing was shown")
     if unseen:
         return Invariant(name="visitors", held=False, message=f"no visitor saw a page of the {', the '.join(unseen)}")
     return Invariant(name="visitors", held=True, message=f"{ledger.page_loads} pages were loaded, some of every build")
+
+
+def _never_seen(ledger: Ledger, release: Release, end: float) -> Invariant:
+    name = f"never_seen:{release.build_id}"
+    pages = [page for page in ledger.pages if page.build_id == release.build_id and release.started <= page.at <= end]
+    words = f"no edge location let anybody into the {release.name}, and no page of it was served"
+    if pages or release.first_weight_at is not None:
+        words = f"the {release.name} was let in: {len(pages)} of its pages were served"
+    return Invariant(name=name, held=not pages and release.first_weight_at is None, message=words)
 
 
 def _broken(ledger: Ledger) -> Invariant:
@@ -124,7 +159,8 @@ def _share(ledger: Ledger, release: Release, end: float) -> Invariant:
 
 def _moved_back(ledger: Ledger, release: Release, end: float) -> Invariant:
     first = release.first_weight_at
-    until = release.alarm_at if release.alarm_at is not None else (release.ended or end)
+    taken_back = [at for at in (release.alarm_at, release.by_hand_at) if at is not None]
+    until = min(taken_back, default=release.ended or end)
     back = ledger.moved_back(release.build_id, first, until) if first is not None else []
     words = f"nobody who had seen the {release.name} was moved back while its weight rose"
     if back:
@@ -133,7 +169,7 @@ def _moved_back(ledger: Ledger, release: Release, end: float) -> Invariant:
 
 
 def _open_tabs(ledger: Ledger, release: Release) -> Invariant:
-    rolled_back = release.expected is Outcome.ROLLED_BACK
+    rolled_back = release.judged_as is Outcome.ROLLED_BACK
     moment = release.zero_at if rolled_back else release.first_weight_at
     event = f"the rollback of the {release.name}" if rolled_back else f"the shift to the {release.name}"
     good, total = ledger.lazy_across(moment) if moment is not None else (0, 0)
@@ -143,13 +179,19 @@ def _open_tabs(ledger: Ledger, release: Release) -> Invariant:
     return Invariant(name=f"open_tabs:{release.build_id}", held=total > 0 and good == total, message=words)
 
 
-def _alarm(release: Release) -> Invariant:
+def _alarm(release: Release, propagation_seconds: float) -> Invariant:
     name = f"rolled_back_by_alarm:{release.build_id}"
     if release.alarm_at is None:
         return Invariant(name=name, held=False, message=f"no alarm of the template went off for the {release.name}")
     seconds = release.seconds_from_alarm_to_weight_zero
     if seconds is None:
         words = f"the alarm {release.alarm_name} went off, and the {release.name} kept its visitors"
+        return Invariant(name=name, held=False, message=words)
+    if seconds > ALARM_TO_ZERO_SECONDS + propagation_seconds:
+        words = (
+            f"the {release.name} had visitors at some edge location until {seconds:.1f} s after the alarm "
+            f"{release.alarm_name}, which is more than {ALARM_TO_ZERO_SECONDS:g} s besides propagation"
+        )
         return Invariant(name=name, held=False, message=words)
     if release.rollback_at is None:
         words = f"the alarm {release.alarm_name} went off, and CodeDeploy did not roll back"
@@ -161,12 +203,12 @@ def _alarm(release: Release) -> Invariant:
     return Invariant(name=name, held=True, message=words)
 
 
-def _gone(ledger: Ledger, release: Release, propagation_seconds: float) -> Invariant:
+def _gone(ledger: Ledger, release: Release, end: float, propagation_seconds: float) -> Invariant:
     name = f"gone_after_rollback:{release.build_id}"
     if release.zero_at is None:
         return Invariant(name=name, held=False, message=f"the {release.name} was never at weight 0 everywhere again")
     limit = release.zero_at + propagation_seconds + SETTLE_SECONDS
-    late = [page for page in ledger.pages if page.build_id == release.build_id and page.at > limit]
+    late = [page for page in ledger.pages if page.build_id == release.build_id and limit < page.at <= end]
     words = f"no document of the {release.name} was served once its weight was 0 at every edge location"
     if late:
         delay = late[-1].at - release.zero_at

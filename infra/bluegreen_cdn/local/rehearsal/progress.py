@@ -4,14 +4,35 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from typing import Protocol
 
+from bluegreen_cdn.local.rehearsal.audience import Audience
 from bluegreen_cdn.local.rehearsal.releases import Outcome
-from bluegreen_cdn.local.rehearsal.story import Rehearsal
+from bluegreen_cdn.local.rehearsal.report import Record
 
 TABLE_SECONDS = 0.25
 LINE_SECONDS = 5.0
 SHARE_SECONDS = 8.0
 """How far back the share that visitors see is counted."""
+
+
+class Observable(Protocol):
+    """A rehearsal that can be looked at while it runs: one story, or the present one of several."""
+
+    @property
+    def record(self) -> Record:
+        """What was seen so far in the present story."""
+
+    @property
+    def audience(self) -> Audience | None:
+        """Its visitors, once they have begun to come."""
+
+    @property
+    def title(self) -> str:
+        """What it is called; empty when it is the only one."""
+
+    def now(self) -> float:
+        """Seconds since it began."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +58,7 @@ class Snapshot:
         )
 
 
-def look(rehearsal: Rehearsal) -> Snapshot:
+def look(rehearsal: Observable) -> Snapshot:
     """Take a snapshot."""
     record, now = rehearsal.record, rehearsal.now()
     phase = record.phases[-1].name if record.phases else "start"
@@ -53,7 +74,7 @@ def look(rehearsal: Rehearsal) -> Snapshot:
     alarms = audience.watch.alarms_on if audience is not None else set()
     return Snapshot(
         seconds=now,
-        phase=phase,
+        phase=f"{rehearsal.title}: {phase}" if rehearsal.title else phase,
         release=name,
         weight=weight,
         share=share,
@@ -66,7 +87,7 @@ def look(rehearsal: Rehearsal) -> Snapshot:
 
 
 @contextlib.asynccontextmanager
-async def lines(rehearsal: Rehearsal, write: Callable[[str], None]) -> AsyncIterator[None]:
+async def lines(rehearsal: Observable, write: Callable[[str], None]) -> AsyncIterator[None]:
     """Write a line for every phase, and every few seconds while visitors are there."""
 
     async def tell() -> None:
@@ -91,7 +112,7 @@ async def lines(rehearsal: Rehearsal, write: Callable[[str], None]) -> AsyncIter
 
 
 @contextlib.asynccontextmanager
-async def table(rehearsal: Rehearsal) -> AsyncIterator[None]:
+async def table(rehearsal: Observable) -> AsyncIterator[None]:
     """Show a live table."""
     from rich.console import Console
     from rich.live import Live

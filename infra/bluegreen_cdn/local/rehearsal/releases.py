@@ -13,6 +13,8 @@ class Outcome(StrEnum):
     FIRST = "first"
     PROMOTED = "promoted"
     ROLLED_BACK = "rolled_back"
+    REFUSED = "refused"
+    """Ended before anybody was let in."""
     UNFINISHED = "unfinished"
 
 
@@ -50,11 +52,31 @@ class Window:
 
 @dataclass(kw_only=True)
 class Release:
-    """One release, from the start of its deployment to its end."""
+    """One release, from the start of its deployment to its end.
+
+    Attributes:
+        name: What the report calls its build.
+        build_id: The build.
+        expected: How it is to end.
+        also: Other ends that are right, too.
+        by_alarm: Whether an alarm is what takes it back, if it is taken back.
+        steps: The weights that the edge must have shown, in basis points.
+        started: When its deployment was begun.
+        ended: When the deployment was over and the edge had followed.
+        outcome: How it ended.
+        weights: The weights that were seen.
+        alarm_name: The first alarm while it had visitors.
+        alarm_at: When that went on.
+        by_hand_at: When somebody began to take it back by hand.
+        rollback_at: When CodeDeploy ended its deployment as stopped or failed.
+        error: Why it ended badly.
+    """
 
     name: str
     build_id: str
     expected: Outcome
+    also: tuple[Outcome, ...] = ()
+    by_alarm: bool = True
     steps: tuple[int, ...] = ()
     started: float = 0.0
     ended: float | None = None
@@ -62,8 +84,19 @@ class Release:
     weights: list[WeightMark] = field(default_factory=list)
     alarm_name: str | None = None
     alarm_at: float | None = None
+    by_hand_at: float | None = None
     rollback_at: float | None = None
     error: str = ""
+
+    @property
+    def ended_as_expected(self) -> bool:
+        """Whether its end is one of those that are right."""
+        return self.outcome is self.expected or self.outcome in self.also
+
+    @property
+    def judged_as(self) -> Outcome:
+        """The end whose demands it has to meet."""
+        return self.outcome if self.ended_as_expected else self.expected
 
     def windows(self, end: float) -> list[Window]:
         """Cut the observed weights into the times in which all locations agreed."""

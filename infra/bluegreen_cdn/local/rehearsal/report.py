@@ -34,9 +34,13 @@ class Record:
     time_scale: float
     rollout: str
     seed: int
+    scenario: str = ""
     releases: list[Release] = field(default_factory=list)
     phases: list[Phase] = field(default_factory=list)
     invariants: list[Invariant] = field(default_factory=list)
+    checks: list[Invariant] = field(default_factory=list)
+    """What the story itself has looked at."""
+    figures: dict[str, float] = field(default_factory=dict)
     visitors: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     seconds: float = 0.0
@@ -55,6 +59,7 @@ def as_json(record: Record) -> dict[str, Any]:
         "format": REPORT_FORMAT,
         "ok": record.ok,
         "error": record.error,
+        "scenario": record.scenario or None,
         "site": record.site,
         "started": record.started,
         "seconds": round(record.seconds, 1),
@@ -72,6 +77,7 @@ def as_json(record: Record) -> dict[str, Any]:
         "script_errors": len(ledger.script_errors),
         "visitors": record.visitors,
         "releases": [_release(release, record) for release in record.releases],
+        "figures": {name: _round(value) for name, value in record.figures.items()},
         "invariants": [vars_of(invariant) for invariant in record.invariants],
         "phases": [{"name": p.name, "start": _round(p.start), "end": _round(p.end)} for p in record.phases],
         "timeline": timeline(record),

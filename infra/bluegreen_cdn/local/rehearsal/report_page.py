@@ -10,6 +10,7 @@ _OUTCOMES = {
     "first": "first build",
     "promoted": "promoted",
     "rolled_back": "rolled back",
+    "refused": "refused",
     "unfinished": "not finished",
 }
 
@@ -24,7 +25,7 @@ def render(data: dict[str, Any]) -> str:
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<title>{verdict} · rehearsal of {escape(data["site"])}</title>
+<title>{verdict} · {_subject(data)}</title>
 <link rel="icon" href="data:,">
 <style>
 {style}</style>
@@ -32,7 +33,7 @@ def render(data: dict[str, Any]) -> str:
 <body>
 <main>
 <header class="{"ok" if data["ok"] else "failed"}">
-<p class="eyebrow">Rehearsal of {escape(data["site"])} · {escape(data["started"])}</p>
+<p class="eyebrow">{_subject(data).capitalize()} · {escape(data["started"])}</p>
 <h1><span class="badge">{"passed" if data["ok"] else "failed"}</span> {verdict}</h1>
 <p class="lead">{_lead(data)}</p>
 </header>
@@ -65,6 +66,11 @@ rollout took {60 / data["time_scale"]:.1f} s here. Seed {data["seed"]}. {_visito
 </body>
 </html>
 """
+
+
+def _subject(data: dict[str, Any]) -> str:
+    scenario = f"{escape(data['scenario'])}, " if data.get("scenario") else ""
+    return f"{scenario}rehearsal of {escape(data['site'])}"
 
 
 def _lead(data: dict[str, Any]) -> str:

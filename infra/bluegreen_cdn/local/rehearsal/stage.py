@@ -1,27 +1,20 @@
-"""What a rehearsal plays on: the local cloud, the CDK CLI, the edge simulator, and a clock that all of them share."""
+"""What rehearsals play on: the local cloud, the CDK CLI, the command line, and a clock that all of them share."""
 
 import asyncio
 import contextlib
 import json
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 from bluegreen_cdn.errors import LocalCloudError, RehearsalError
 from bluegreen_cdn.local.cloud import LocalCloud
 from bluegreen_cdn.local.cloud.launcher import running_instance
-from bluegreen_cdn.local.edge import EdgeSimulator
-from bluegreen_cdn.local.rehearsal.browser_like import Site
-from bluegreen_cdn.local.rehearsal.builds import PreparedBuild
-from bluegreen_cdn.local.rehearsal.cdk_cli import CdkCli, CdkResult, checkout_folder, find_app, find_cdk
+from bluegreen_cdn.local.rehearsal.cdk_cli import CdkCli, checkout_folder, find_app, find_cdk
+from bluegreen_cdn.local.rehearsal.commands import Commands
 from bluegreen_cdn.local.rehearsal.options import REGIONS, RehearsalOptions
-
-PROPAGATION_SECONDS = 1.0
-VERDICT_PERIOD_SECONDS = 300
-MINIMUM_PAGE_LOADS = 4
-"""Of the candidate in one period. The defaults suit a site with real traffic: a rehearsal has a few page loads with
-scripts a second, and its minutes are short. CloudWatch looks at the last five minutes once a minute."""
 
 
 class Stopwatch:
@@ -48,77 +41,68 @@ class Stage:
     """
 
     def __init__(self, options: RehearsalOptions, work: Path) -> None:
-        self._options, self._work = options, work
+        self.work = work
+        self.time_scale = options.time_scale
         running = running_instance(work / "cloud")
         if running is not None:
             raise RehearsalError(
                 f"another rehearsal (process {running['pid']}) uses {options.output}: "
                 "wait for it or stop it, or choose another folder with --output"
             )
-        self._checkout = checkout_folder()
-        executable = find_cdk(self._checkout)
-        app, folder = find_app(self._checkout)
+        checkout = checkout_folder()
+        self._executable = find_cdk(checkout)
+        self._app, self._folder = find_app(checkout)
         self.cloud = LocalCloud(work / "cloud", time_scale=options.time_scale)
-        self.edge: EdgeSimulator | None = None
-        self._executable, self._app, self.folder = executable, app, folder
         self._cdk: CdkCli | None = None
-        self._assemblies: dict[str, asyncio.Task[Path]] = {}
+        self._commands: Commands | None = None
+        self._clients: dict[tuple[str, str], Any] = {}
 
     async def start_cloud(self) -> None:
         """Start the local cloud, without anything of an earlier rehearsal."""
-        for remains in ("cloud", "edge", "logs"):
-            shutil.rmtree(self._work / remains, ignore_errors=True)
-        for assembly in self._work.glob("cdk.out.*"):
-            shutil.rmtree(assembly, ignore_errors=True)
+        for remains in self.work.glob("*"):
+            if remains.name in ("cloud", "logs") or remains.name.startswith(("edge", "cdk.out.")):
+                shutil.rmtree(remains, ignore_errors=True)
         await asyncio.to_thread(self.cloud.start)
+        environment, logs = self.cloud.environment(), self.work / "logs"
         self._cdk = CdkCli(
-            executable=self._executable,
-            app=self._app,
-            folder=self.folder,
-            environment=self.cloud.environment(),
-            logs=self._work / "logs",
+            executable=self._executable, app=self._app, folder=self._folder, environment=environment, logs=logs
         )
+        self._commands = Commands(environment, logs)
 
     async def bootstrap(self) -> None:
         """Run `cdk bootstrap` for every region."""
-        account = self.cdk.environment["CDK_DEFAULT_ACCOUNT"]
-        await self.cdk.bootstrap(account, REGIONS)
-
-    def synthesise(self, builds: Sequence[PreparedBuild]) -> None:
-        """Begin to synthesise the app for each build in turn, in the background: visitors do not wait for it."""
-        previous: asyncio.Task[Path] | None = None
-        for build in builds:
-            previous = self._assemblies[build.build_id] = asyncio.create_task(self._synthesise(build, previous))
-
-    async def _synthesise(self, build: PreparedBuild, previous: asyncio.Task[Path] | None) -> Path:
-        if previous is not None:
-            await previous
-        return await self.cdk.synth(self._work / f"cdk.out.{build.build_id}", self.context(build))
-
-    async def deploy(self, build: PreparedBuild) -> CdkResult:
-        """Run `cdk deploy --all` for a build; this blocks through the canary, as it does on AWS."""
-        return await self.cdk.deploy(await self._assemblies[build.build_id])
-
-    async def start_edge(self) -> Site:
-        """Start the edge simulator and wait until it serves the distribution."""
-        edge = EdgeSimulator(self.cloud.endpoint, self._work / "edge", propagation_seconds=PROPAGATION_SECONDS)
-        self.edge = edge
-        await asyncio.to_thread(edge.start)
-        await asyncio.to_thread(self.cloud.connect_edge, edge.address)
-        await asyncio.to_thread(edge.wait_until_serving)
-        return Site(port=edge.port, host=edge.url.removeprefix("http://").partition(":")[0])
+        await self.cdk.bootstrap(self.cdk.environment["CDK_DEFAULT_ACCOUNT"], REGIONS)
 
     async def clear(self) -> None:
         """Stop everything."""
-        for task in self._assemblies.values():
-            task.cancel()
-        await asyncio.gather(*self._assemblies.values(), return_exceptions=True)
-        if self.edge is not None:
-            await asyncio.to_thread(self.edge.stop)
         with contextlib.suppress(OSError, LocalCloudError):
             events = await asyncio.to_thread(self.cloud.timeline)
-            (self._work / "logs" / "timeline.json").write_text(json.dumps(events, indent=1))
+            (self.work / "logs" / "timeline.json").write_text(json.dumps(events, indent=1))
         await asyncio.to_thread(self.cloud.stop)
+
+    @contextlib.asynccontextmanager
+    async def fault(self, kind: str, **where: Any) -> AsyncIterator[None]:
+        """Let something go wrong in the cloud until the block ends; see `LocalCloud.fault`."""
+        fault = await asyncio.to_thread(self.cloud.fault, kind, **where)
+        try:
+            yield
+        finally:
+            await asyncio.to_thread(self.cloud.mend, fault)
+
+    def client(self, service: str, region: str = "us-east-1") -> Any:
+        """Give an SDK client of the local cloud, as somebody with the console or the AWS CLI has one."""
+        if (service, region) not in self._clients:
+            import boto3
+
+            environment = self.cdk.environment
+            self._clients[service, region] = boto3.client(
+                service,
+                region_name=region,
+                endpoint_url=self.cloud.endpoint,
+                aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+                aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+            )
+        return self._clients[service, region]
 
     @property
     def cdk(self) -> CdkCli:
@@ -127,14 +111,9 @@ class Stage:
             raise RuntimeError("the cloud has not been started")
         return self._cdk
 
-    def context(self, build: PreparedBuild) -> Mapping[str, str]:
-        """The context values that make the app release this build."""
-        return {
-            "site": self._options.site,
-            "regions": ",".join(REGIONS),
-            "build": str(build.folder),
-            "build_id": build.build_id,
-            "rollout": self._options.rollout,
-            "verdict_period_seconds": str(VERDICT_PERIOD_SECONDS),
-            "minimum_page_loads": str(MINIMUM_PAGE_LOADS),
-        }
+    @property
+    def commands(self) -> Commands:
+        """The command `bluegreen`; there is one once the cloud runs."""
+        if self._commands is None:
+            raise RuntimeError("the cloud has not been started")
+        return self._commands

@@ -19,6 +19,14 @@ class Watch:
         cloud_events: Asks the local cloud for its events after a sequence number.
         now: Seconds since the rehearsal began.
         from_wall: Turns seconds since 1970 into seconds since the rehearsal began.
+        site: The site's name: alarms and deployments of others are not ours. Default: all are ours.
+
+    Attributes:
+        release: The release under way.
+        locations: What each edge location has for routing state.
+        alarms_on: The alarms that are on.
+        seen: Our events so far, each with `at`, in seconds since the rehearsal began.
+        problem: Why the last look failed.
     """
 
     def __init__(
@@ -28,13 +36,17 @@ class Watch:
         cloud_events: Callable[[int], list[dict[str, Any]]],
         now: Callable[[], float],
         from_wall: Callable[[float], float],
+        site: str = "",
     ) -> None:
         self._edge_status, self._cloud_events = edge_status, cloud_events
         self._now, self._from_wall = now, from_wall
+        self._site = site
+        self._deployments: set[str] = set()
         self._sequence = 0
         self.release: Release | None = None
         self.locations: dict[str, EdgeRouting] = {}
         self.alarms_on: set[str] = set()
+        self.seen: list[dict[str, Any]] = []
         self.problem = ""
 
     async def run(self) -> None:
@@ -58,12 +70,26 @@ class Watch:
             self.problem = f"{type(error).__name__}: {error}"
 
     def _note(self, event: Mapping[str, Any]) -> None:
+        if not self._is_ours(event):
+            return
+        self.seen.append({**event, "at": self._from_wall(float(event["time"]))})
         alarm = alarm_change(event)
         if alarm is not None:
             name, on = alarm
             (self.alarms_on.add if on else self.alarms_on.discard)(name)
         if self.release is not None:
             note(self.release, event, self._from_wall(float(event["time"])))
+
+    def _is_ours(self, event: Mapping[str, Any]) -> bool:
+        """Resources are named after their site's stack, alarms after the site."""
+        if not self._site:
+            return True
+        if event.get("kind") == "alarm":
+            return str(event.get("alarm")).startswith(f"bluegreen-{self._site}-")
+        deployment = str(event.get("deployment", ""))
+        if str(event.get("group", "")).startswith(f"{self._site}-"):
+            self._deployments.add(deployment)
+        return deployment in self._deployments
 
     async def until(self, condition: Callable[[], bool], seconds: float) -> bool:
         """Wait until something is true; False when it was not in time."""
@@ -73,6 +99,19 @@ class Watch:
                 return False
             await asyncio.sleep(POLL_SECONDS / 2)
         return True
+
+    def last(self, kind: str, **details: object) -> dict[str, Any] | None:
+        """Return our newest event of a kind with these details, such as `deployment="d-1"`."""
+        wanted = {"kind": kind, **details}
+        found = (
+            event for event in reversed(self.seen) if all(event.get(name) == value for name, value in wanted.items())
+        )
+        return next(found, None)
+
+    def weight_everywhere(self, build_id: str) -> int | None:
+        """Return the weight that every location gives a build, in basis points; None while they differ."""
+        weights = {routing.weight_of(build_id)[0] for routing in self.locations.values()}
+        return weights.pop() if len(weights) == 1 else None
 
     def everywhere(self, build_id: str) -> bool:
         """Say whether this build is stable, without a candidate, at every location."""
