@@ -1,8 +1,10 @@
 """One site in the local cloud: its assemblies, its deployments, and the edge in front of it."""
 
 import asyncio
+import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from bluegreen_cdn.local.edge import EdgeSimulator
 from bluegreen_cdn.local.rehearsal.browser_like import Site
@@ -81,6 +83,17 @@ class StagedSite:
     async def connect(self) -> None:
         """Let the cloud's functions reach distributions at this site's edge; one site's at a time can be reached."""
         await asyncio.to_thread(self.stage.cloud.connect_edge, self.edge.address)
+
+    async def forget_cached(self) -> None:
+        """Let every edge location forget everything that it has cached."""
+        await asyncio.to_thread(self.edge.purge)
+
+    async def answers(self, since: float) -> list[dict[str, Any]]:
+        """Give the edge's access log from a time on, in seconds since 1970: an entry for each answer."""
+        await asyncio.to_thread(self.edge.flush_log)
+        text = await asyncio.to_thread(self.edge.access_log.read_text)
+        entries: list[dict[str, Any]] = [json.loads(line) for line in text.splitlines()]
+        return [entry for entry in entries if entry["time"] >= since]
 
     def successor(self, name: str) -> "StagedSite":
         """Give a site like this one under another name, with nothing deployed."""

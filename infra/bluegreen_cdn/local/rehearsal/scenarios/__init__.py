@@ -13,6 +13,8 @@ NAMES = (
     "bad-build",
     "missing-object",
     "slow-replication",
+    "region-down",
+    "sync-dead",
     "stop-midway",
     "retry-after-rollback",
     "two-deploys",
