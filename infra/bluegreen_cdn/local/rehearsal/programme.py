@@ -194,7 +194,8 @@ class Programme:
         if not place.begun:
             place.begun = True
             place.site.synthesise([place.first])
-        place.site.synthesise(place.builds[scenario.name], scenario.context)
+        for build in place.builds[scenario.name]:
+            place.site.synthesise([build], {**scenario.context, **scenario.contexts.get(build.name, {})})
 
     # -- how far it is ------------------------------------------------------------------------------------------------
 

@@ -37,6 +37,7 @@ class Scenario:
         play: Tells the story; the visitors are there already. What it raises, or checks in vain, fails it.
         visited: Whether visitors come. Default: yes.
         context: Further context values of its deployments. Default: none.
+        contexts: The same for single builds, by the build's name. Default: none.
         site: A site of its own. Default: the one that scenarios share.
     """
 
@@ -47,4 +48,5 @@ class Scenario:
     play: Callable[[Scene], Awaitable[None]]
     visited: bool = True
     context: Mapping[str, str] = field(default_factory=dict)
+    contexts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     site: OwnSite | None = None
