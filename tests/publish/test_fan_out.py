@@ -16,9 +16,8 @@ from bluegreen_cdn.domain.retention import KeySet
 from bluegreen_cdn.errors import BlueGreenError, BuildConflict, CloudError, SharedFileConflict, TargetFailed
 from bluegreen_cdn.publish import fan_out_fill
 from bluegreen_cdn.publish.collect_condemned import Condemned, Sweep
-from bluegreen_cdn.publish.execute import PublishResult
-from bluegreen_cdn.publish.fan_out import FanOutStore
-from bluegreen_cdn.publish.fan_out_publish import execute_everywhere
+from bluegreen_cdn.publish.execute import PublishResult, execute
+from bluegreen_cdn.publish.fan_out_plan import open_everywhere, plan_targets
 from bluegreen_cdn.publish.memory_store import Faults, MemoryRegistry, MemoryStore
 from bluegreen_cdn.publish.object_store import NewObject, PutOutcome
 from bluegreen_cdn.publish.publisher import plan_for
@@ -55,7 +54,7 @@ def run(
     made = targets(stores)
     with open_source(path) as source:
         plan = plan_for(source, made[0].store, build_id=build_id)
-        return execute_everywhere(plan, source, made, registry=registry, workers=workers)[0]
+        return execute(plan, source, open_everywhere(plan, made, workers=workers), registry=registry, workers=workers)
 
 
 def contents(store: MemoryStore) -> dict[str, tuple[bytes, ObjectHeaders, dict[str, str]]]:
@@ -112,8 +111,19 @@ def test_a_bucket_that_lacks_shared_files_gets_them_from_the_primary(storefront:
     made = targets(stores)
     with open_source(storefront) as source:
         plan = plan_for(source, made[0].store, build_id="two")
-        _, sent = execute_everywhere(plan, source, made, workers=2)
+        calls = len(stores["us"].faults.calls)
+        looked = plan_targets(plan, made)
+        assert [(one.target, one.upload_files, one.fill_files) for one in looked] == [
+            ("us", 4, 0),
+            ("eu", 4, 0),
+            ("ap", 4, 2),
+        ]
+        assert looked[2].fill_bytes == sum(reuse.size for reuse in plan.reuses)
+        assert not [call for call in stores["us"].faults.calls[calls:] if call.startswith("put")]
+        store = open_everywhere(plan, made)
+        execute(plan, source, store, workers=2)
     assert Verifier("two", stores).look().complete
+    sent = store.to_json()
     assert [(one["target"], one["filled"]) for one in sent] == [("us", 0), ("eu", 0), ("ap", 2)]
 
 
@@ -302,7 +312,7 @@ def test_what_is_condemned_is_put_again_everywhere(storefront: Path) -> None:
         from bluegreen_cdn.publish.collect_heed import heed
 
         plan = heed(plan, Condemned(((Sweep(id="s", builds=()), keys),)), source.listing())
-        execute_everywhere(plan, source, made, workers=1)
+        execute(plan, source, open_everywhere(plan, made), workers=1)
     assert stores["us"].faults.calls.count(f"put again {SCRIPT}") == 2
     assert_whole(stores)
 
@@ -345,12 +355,11 @@ class Careless(MemoryStore):
         self._write(new, data)
 
 
-def publish_probed(path: Path, stores: Mapping[str, MemoryStore], build_id: str = "one") -> FanOutStore:
+def publish_probed(path: Path, stores: Mapping[str, MemoryStore]) -> None:
     made = targets(stores, probed=True)
     with open_source(path) as source:
-        plan = plan_for(source, made[0].store, build_id=build_id)
-        execute_everywhere(plan, source, made, workers=1)
-    return FanOutStore(made)
+        plan = plan_for(source, made[0].store, build_id="one")
+        execute(plan, source, open_everywhere(plan, made), workers=1)
 
 
 def test_a_store_of_another_make_is_asked_what_it_keeps(storefront: Path) -> None:

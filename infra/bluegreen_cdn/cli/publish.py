@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from bluegreen_cdn.cli.console import print_json, print_json_pieces
+from bluegreen_cdn.cli.targets import TARGET_HELP, named_targets, print_sent, print_target_plans, publish_targets
 from bluegreen_cdn.defaults import BULK_UPLOAD_WORKERS, DEFAULT_DOCUMENT_MODE, DOCUMENT_MODES
 from bluegreen_cdn.errors import InvalidInput, InvalidRules
 
 if TYPE_CHECKING:
-    from bluegreen_cdn.aws.object_store import S3ObjectStore
     from bluegreen_cdn.aws.site import DeployedSite
     from bluegreen_cdn.domain.classification import ClassificationRules
     from bluegreen_cdn.domain.header_rules import HeaderRules
     from bluegreen_cdn.publish.execute import PublishResult
+    from bluegreen_cdn.publish.fan_out_plan import TargetPlan
     from bluegreen_cdn.publish.plan import PublishPlan
     from bluegreen_cdn.publish.ports import BuildRegistry
 
@@ -28,8 +30,16 @@ _FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 @click.command()
 @click.argument("build", type=click.Path(path_type=Path), metavar="DIR|ZIP|TAR")
 @click.option("--site", help="Publish to this site; its bucket and KeyValueStore are looked up in us-east-1.")
-@click.option("--bucket", help="Publish to this bucket instead; no KeyValueStore is told.")
-@click.option("--region", help="The bucket's region, with --bucket.  [default: the environment's]")
+@click.option(
+    "--bucket",
+    "buckets",
+    multiple=True,
+    metavar="[REGION=]NAME",
+    help="Publish to this bucket instead; no KeyValueStore is told. May be repeated with --fan-out.",
+)
+@click.option("--region", help="The bucket's region, with one --bucket.  [default: the environment's]")
+@click.option("--target", "targets", multiple=True, metavar="[NAME=]s3://BUCKET[?…]", help=TARGET_HELP)
+@click.option("--fan-out", is_flag=True, help="Publish to every bucket, rather than leave it to S3's replication.")
 @click.option("--build-id", help="The build's name, such as the commit.  [default: a digest of its content]")
 @click.option("--rules", "rules_file", type=_FILE, help="Classification rules (JSON), the same as the site's.")
 @click.option("--hashed", multiple=True, metavar="GLOB", help="Files that are hashed though the rules say no.")
@@ -49,8 +59,10 @@ _FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 def publish(
     build: Path,
     site: str | None,
-    bucket: str | None,
+    buckets: tuple[str, ...],
     region: str | None,
+    targets: tuple[str, ...],
+    fan_out: bool,
     build_id: str | None,
     rules_file: Path | None,
     hashed: tuple[str, ...],
@@ -69,29 +81,39 @@ def publish(
     Nothing is overwritten and nothing is deleted; a publish that was interrupted is completed by repeating it.
     Visitors see nothing of it until the build is released.
     """
+    from bluegreen_cdn.aws.targets import open_targets
     from bluegreen_cdn.cli.publish_progress import show_progress
     from bluegreen_cdn.publish.execute import execute
+    from bluegreen_cdn.publish.fan_out_plan import open_everywhere, plan_targets
     from bluegreen_cdn.publish.publisher import plan_for
     from bluegreen_cdn.publish.source import open_source
 
-    if (site is None) == (bucket is None):
-        raise click.UsageError("pass either --site NAME or --bucket NAME")
+    if (site is None) == (not buckets) and (site or not targets):
+        raise click.UsageError("pass either --site NAME or --bucket NAME (or --target, also beside --site)")
+    named = named_targets(buckets, region, targets)
+    if site is None:
+        publish_targets(None, named, fan_out)
     with open_source(build) as source:
         rules = _rules(rules_file, hashed, unhashed, entry)
         headers = _headers(headers_file, source_maps)
         deployed = _deployed(site)
         rules, mode = _agreed(deployed, rules, mode)
-        store, registry = _targets(deployed, bucket, region, workers)
+        opened = open_targets(publish_targets(deployed, named, fan_out), connections=workers)
+        store, several = opened[0].store, len(opened) > 1 or opened[0].probed
+        where = ", ".join(target.place for target in opened)
         plan = plan_for(
             source, store, build_id=build_id, rules=rules, mode=mode, headers=headers, allow_missing=allow_missing
         )
         _print_warnings(plan)
         if dry_run:
-            _print_plan(plan, store.name, as_json)
+            _print_plan(plan, where, as_json, plan_targets(plan, opened, workers=workers) if several else [])
             return
-        with show_progress(plan, quiet=as_json) as progress:
-            result = execute(plan, source, store, registry=registry, progress=progress, workers=workers)
-    _print_result(result, store.name, as_json)
+        everywhere = open_everywhere(plan, opened, workers=workers) if several else None
+        with show_progress(plan, quiet=as_json, targets=len(opened)) as progress:
+            result = execute(
+                plan, source, everywhere or store, registry=_registry(deployed), progress=progress, workers=workers
+            )
+    _print_result(result, where, as_json, everywhere.to_json() if everywhere else [])
 
 
 def _rules(
@@ -150,21 +172,13 @@ def _agreed(
     )
 
 
-def _targets(
-    deployed: DeployedSite | None, bucket: str | None, region: str | None, workers: int
-) -> tuple[S3ObjectStore, BuildRegistry | None]:
-    from bluegreen_cdn.aws.bulk_store import open_bucket
-
-    if deployed is None:
-        return open_bucket(str(bucket), region, connections=workers), None
+def _registry(deployed: DeployedSite | None) -> BuildRegistry | None:
     from bluegreen_cdn.aws.key_value_store import CloudFrontKeyValueStore, KeyValueBuildRegistry
-    from bluegreen_cdn.domain.regions import EDGE_REGION
 
-    store = open_bucket(deployed.bucket, EDGE_REGION, connections=workers)
-    return store, KeyValueBuildRegistry(CloudFrontKeyValueStore(deployed.key_value_store_arn))
+    return KeyValueBuildRegistry(CloudFrontKeyValueStore(deployed.key_value_store_arn)) if deployed else None
 
 
-def _print_plan(plan: PublishPlan, store: str, as_json: bool) -> None:
+def _print_plan(plan: PublishPlan, where: str, as_json: bool, targets: Sequence[TargetPlan]) -> None:
     from bluegreen_cdn.cli.publish_progress import size_text
 
     if as_json:
@@ -175,6 +189,7 @@ def _print_plan(plan: PublishPlan, store: str, as_json: bool) -> None:
                 "copies": (copy.to_json() for copy in plan.copies),
                 "reuses": (reuse.to_json() for reuse in plan.reuses),
                 "warnings": list(plan.warnings),
+                **({"targets": [target.to_json() for target in targets]} if targets else {}),
             }
         )
         return
@@ -188,9 +203,10 @@ def _print_plan(plan: PublishPlan, store: str, as_json: bool) -> None:
     for reuse in plan.reuses:
         click.echo(f"reuse   {size_text(reuse.size):>9}  {reuse.path} -> {reuse.key} (of build {reuse.build_id})")
     reused = sum(reuse.size for reuse in plan.reuses)
+    print_target_plans(targets)
     state = "is published already: nothing to do" if plan.published else "would be published"
     click.echo(
-        f"build {plan.manifest.build_id} {state} in {store}: {len(plan.uploads)} files to upload "
+        f"build {plan.manifest.build_id} {state} in {where}: {len(plan.uploads)} files to upload "
         f"({size_text(plan.upload_bytes)}), {len(plan.copies)} to copy on the server ({size_text(plan.copy_bytes)}), "
         f"{len(plan.reuses)} to reuse ({size_text(reused)})"
     )
@@ -201,17 +217,22 @@ def _print_warnings(plan: PublishPlan) -> None:
         click.echo(f"warning: {warning}", err=True)
 
 
-def _print_result(result: PublishResult, store: str, as_json: bool) -> None:
+def _print_result(result: PublishResult, where: str, as_json: bool, sent: Sequence[dict[str, Any]]) -> None:
     from bluegreen_cdn.cli.publish_progress import size_text
 
     if as_json:
-        print_json(result.to_json())
-    elif result.already_published:
-        click.echo(f"build {result.build_id} was published in {store} already: nothing to do")
+        print_json({**result.to_json(), **({"targets": sent} if sent else {})})
+        return
+    if result.already_published:
+        filled = any(one["files"] for one in sent)
+        todo = "and was brought to those that lacked it:" if filled else "already: nothing to do"
+        click.echo(f"build {result.build_id} was published in {where} {todo}")
+        sent = sent if filled else []
     else:
         copied = f", {result.copied_files} copied ({size_text(result.copied_bytes)})" if result.copied_files else ""
         click.echo(
-            f"build {result.build_id} is published in {store}: {result.uploaded_files} files uploaded "
+            f"build {result.build_id} is published in {where}: {result.uploaded_files} files uploaded "
             f"({size_text(result.uploaded_bytes)}){copied}, {result.found_files} found in place, "
             f"{result.reused_files} reused"
         )
+    print_sent(sent)

@@ -30,17 +30,18 @@ def size_text(size: float) -> str:
 
 
 @contextmanager
-def show_progress(plan: PublishPlan, *, quiet: bool) -> Iterator[Progress | None]:
+def show_progress(plan: PublishPlan, *, quiet: bool, targets: int = 1) -> Iterator[Progress | None]:
     """Show the uploads of a plan while they are carried out.
 
     Args:
         plan: The plan.
         quiet: Show nothing.
+        targets: Buckets that every file goes to; it counts when it is in all. Default: 1.
     """
     if quiet or not (plan.uploads or plan.copies):
         yield None
     elif not sys.stderr.isatty():
-        yield _Lines()
+        yield _Lines(targets)
     else:
         # rich takes a fifth of a second to load.
         from rich.console import Console
@@ -54,7 +55,7 @@ def show_progress(plan: PublishPlan, *, quiet: bool) -> Iterator[Progress | None
         from rich.progress import Progress as RichProgress
 
         with RichProgress(
-            TextColumn("{task.fields[files]}/{task.fields[all_files]} files"),
+            TextColumn("{task.fields[files]}/{task.fields[all_files]} files{task.fields[each]}"),
             BarColumn(),
             DownloadColumn(),
             TransferSpeedColumn(),
@@ -62,20 +63,22 @@ def show_progress(plan: PublishPlan, *, quiet: bool) -> Iterator[Progress | None
             console=Console(stderr=True),
             transient=True,
         ) as bar:
-            yield _Bar(bar)
+            yield _Bar(bar, targets)
 
 
 class _Bar:
     """Progress on a terminal."""
 
-    def __init__(self, bar: RichProgress) -> None:
+    def __init__(self, bar: RichProgress, targets: int) -> None:
         self._bar = bar
+        self._targets = targets
         self._lock = threading.Lock()
         self._files = 0
 
     def planned(self, plan: PublishPlan) -> None:
         files, size = len(plan.uploads) + len(plan.copies), plan.upload_bytes + plan.copy_bytes
-        self._task = self._bar.add_task("upload", total=size, files=0, all_files=files)
+        each = _each(self._targets)
+        self._task = self._bar.add_task("upload", total=size, files=0, all_files=files, each=each)
 
     def stored(self, upload: Upload, outcome: PutOutcome) -> None:
         with self._lock:
@@ -86,8 +89,9 @@ class _Bar:
 class _Lines:
     """Progress in a pipe: one line for every tenth of the files."""
 
-    def __init__(self) -> None:
+    def __init__(self, targets: int) -> None:
         self._lock = threading.Lock()
+        self._targets = targets
         self._files = 0
         self._all_files = 0
         self._bytes = 0
@@ -95,7 +99,8 @@ class _Lines:
     def planned(self, plan: PublishPlan) -> None:
         self._all_files = len(plan.uploads) + len(plan.copies)
         copies = f", copying {len(plan.copies)} ({size_text(plan.copy_bytes)})" if plan.copies else ""
-        click.echo(f"uploading {len(plan.uploads)} files ({size_text(plan.upload_bytes)}){copies}", err=True)
+        files = f"{len(plan.uploads)} files ({size_text(plan.upload_bytes)}){copies}"
+        click.echo(f"uploading {files}{_each(self._targets)}", err=True)
 
     def stored(self, upload: Upload, outcome: PutOutcome) -> None:
         with self._lock:
@@ -104,3 +109,7 @@ class _Lines:
             self._bytes += upload.size
             if self._files * _LINES_IN_A_PIPE // self._all_files > before:
                 click.echo(f"{self._files}/{self._all_files} files, {size_text(self._bytes)}", err=True)
+
+
+def _each(targets: int) -> str:
+    return f" to each of {targets} buckets" if targets > 1 else ""

@@ -83,7 +83,8 @@ class FanOutStore(StoreReads):
             self._count(self._primary, new.size)
             for target in self._others:
                 with target.named():
-                    self._put_beside(target, new, body)
+                    if self._put_beside(target, new, body):
+                        self._count(target, new.size)
             self._note(new.key)
         return outcome
 
@@ -200,16 +201,16 @@ class FanOutStore(StoreReads):
         body.seek(0)
         target.store.put_again(marked, body)
 
-    def _put_beside(self, target: Target, new: NewObject, body: BinaryIO) -> None:
+    def _put_beside(self, target: Target, new: NewObject, body: BinaryIO) -> bool:
+        """Write an object to another bucket; whether it was not right there already."""
         body.seek(0)
         if target.store.put_if_absent(new, body) is PutOutcome.CREATED:
-            self._count(target, new.size)
-            return
+            return True
         if self._check_beside(target, new) and new.key not in self._condemned:
-            return
+            return False
         body.seek(0)
         target.store.put_again(new, body)
-        self._count(target, new.size)
+        return True
 
     def _check_beside(self, target: Target, new: NewObject) -> bool:
         """Whether what another bucket has already is right; if not, it is this build's own and may be replaced.

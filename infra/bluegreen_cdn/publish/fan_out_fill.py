@@ -78,21 +78,23 @@ def lacking(
     return unknown
 
 
-def fill(
+def look_for(
     target: Target,
     primary: Target,
     objects: Objects,
+    lacks: Callable[[ExpectedObject, StoredObject | None], None],
     *,
     everywhere: Container[str],
     condemned: Condemned,
     workers: int,
-) -> Filled:
-    """Put what a bucket lacks of a build into it.
+) -> None:
+    """Call `lacks` with every object of a build that a bucket has not, or not as it must be, and what is there.
 
     Args:
         target: The bucket.
-        primary: Where the bytes come from.
+        primary: The primary.
         objects: The build.
+        lacks: Called from several threads.
         everywhere: Keys that this publish has put into every bucket.
         condemned: What retention is about to remove, and is put again.
         workers: Threads.
@@ -102,7 +104,6 @@ def fill(
         CloudError: A store refused.
     """
     unknown = lacking(target, primary, objects, everywhere=everywhere, condemned=condemned)
-    filled, lock = Filled(), threading.Lock()
 
     def look(expected: ExpectedObject) -> None:
         there = head(target, expected.key)
@@ -113,13 +114,31 @@ def fill(
                 f"'{expected.key}' of target {target.name!r} ({target.place}) has sha256 {there.sha256}, the primary's "
                 f"{expected.sha256}: another site writes there; use a bucket of its own, or remove the object"
             )
+        lacks(expected, there)
+
+    if unknown:
+        for_each(look, (one for one in objects() if one.key in unknown), workers=workers)
+
+
+def fill(
+    target: Target,
+    primary: Target,
+    objects: Objects,
+    *,
+    everywhere: Container[str],
+    condemned: Condemned,
+    workers: int,
+) -> Filled:
+    """Put what a bucket lacks of a build into it; arguments and errors as `look_for`."""
+    filled, lock = Filled(), threading.Lock()
+
+    def send(expected: ExpectedObject, there: StoredObject | None) -> None:
         _send(target, primary, expected, again=there is not None)
         with lock:
             filled.files += 1
             filled.bytes += expected.size
 
-    if unknown:
-        for_each(look, (one for one in objects() if one.key in unknown), workers=workers)
+    look_for(target, primary, objects, send, everywhere=everywhere, condemned=condemned, workers=workers)
     return filled
 
 
