@@ -14,7 +14,10 @@ RESERVED_TOP_FOLDERS = ("_bluegreen", "builds", "manifests", "shared")
 PATH_MAXIMUM_BYTES = 1024 - len("builds/") - 64 - len("/") - len(".br")
 FILE_MAXIMUM_BYTES = 5 * 1024**3
 """The most that S3 takes in one request, and only one request can be conditional and carry the whole file's SHA-256."""
-SMALL_FILE_BYTES = 1024**2
+SMALL_FILE_BYTES = 8 * 1024**2
+"""Sent from memory, and in bulk; what is larger is streamed."""
+IN_FLIGHT_BYTES = 32 * 1024**2
+"""Of small files that are in memory at once, however many threads there are."""
 COPY_MINIMUM_BYTES = 1024**2
 """Of a file that is copied on the server: below, an upload is as quick (the copy costs two looks besides)."""
 COPY_REFUSALS_UNTIL_OFF = 8
@@ -29,7 +32,7 @@ SCAN_MAXIMUM_BYTES = 16 * 1024**2
 """Of a text that is searched for references; what is longer no person wrote, and memory stays small."""
 MISSING_TARGETS_LISTED = 50
 UPLOAD_WORKERS = 16
-BULK_UPLOAD_WORKERS = 32
+BULK_UPLOAD_WORKERS = 128
 """With obstore, whose threads wait for the network and not for each other."""
 HASH_WORKERS = 4
 BULK_CREDENTIALS_SECONDS = 60

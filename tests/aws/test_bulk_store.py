@@ -3,9 +3,13 @@
 import base64
 import hashlib
 import io
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -45,6 +49,17 @@ class Recorder:
                 self.end_headers()
                 self.wfile.write(body)
 
+            def do_GET(self) -> None:
+                with lock:
+                    recorder.requests.append({name.lower(): value for name, value in self.headers.items()})
+                    status, body = recorder.answers.pop(0) if recorder.answers else (200, "one\ntwo\n\nthree")
+                self.send_response(status)
+                self.send_header("content-length", str(len(body)))
+                self.send_header("last-modified", "Thu, 01 Jan 2026 00:00:00 GMT")
+                self.send_header("etag", '"x"')
+                self.end_headers()
+                self.wfile.write(body.encode())
+
             def log_message(self, *arguments: object) -> None:
                 pass
 
@@ -64,7 +79,7 @@ def recorder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
     thread.start()
     for name, value in {
         "AWS_ENDPOINT_URL": made.endpoint, "AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "secret",
-        "AWS_SESSION_TOKEN": "the-token", "AWS_REGION": "us-east-1",
+        "AWS_SESSION_TOKEN": "the-token", "AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1",
     }.items():  # fmt: skip
         monkeypatch.setenv(name, value)
     monkeypatch.delenv("AWS_PROFILE", raising=False)
@@ -163,6 +178,47 @@ def test_what_never_works_in_bulk_is_not_tried_for_ever(recorder: Recorder) -> N
     recorder.requests.clear()
     assert put(store) is PutOutcome.CREATED
     assert recorder.clients == ["boto3"]
+
+
+def test_what_it_reads(recorder: Recorder) -> None:
+    store = BulkObjectStore("bucket")
+    assert store.get("manifests/a.json") == b"one\ntwo\n\nthree"
+    assert list(store.lines("manifests/a.json")) == [b"one", b"two", b"", b"three"]
+    assert recorder.clients == ["obstore", "obstore"]
+
+
+def test_what_it_cannot_read_boto3_explains(recorder: Recorder) -> None:
+    store = BulkObjectStore("bucket")
+    for read in (lambda: store.get("a"), lambda: list(store.lines("a")), lambda: list(store.list_keys("a/"))):
+        recorder.requests.clear()
+        recorder.answers = [(403, "<Error><Code>AccessDenied</Code></Error>")] * 2
+        with pytest.raises(AccessDenied, match="s3://bucket/a"):
+            read()
+        assert recorder.clients == ["obstore", "boto3"]
+
+
+def test_lines_that_break_off_are_gone_on_with(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+    class BrokenOff:
+        def stream(self, min_chunk_size: int) -> Iterator[bytes]:
+            yield b"one\nt"
+            yield b"wo\n\nthr"
+            raise ConnectionResetError
+
+    monkeypatch.setattr(bulk_store.obstore, "get", lambda *_: BrokenOff())
+    assert list(BulkObjectStore("bucket").lines("a")) == [b"one", b"two", b"", b"three"]
+    assert recorder.clients == ["boto3"]
+
+
+def test_the_sdk_is_not_loaded_for_what_the_environment_says(recorder: Recorder, tmp_path: Path) -> None:
+    program = (
+        "import sys; from bluegreen_cdn.aws.bulk_store import open_bucket\n"
+        "open_bucket('bucket').get('a')\nassert not {'boto3', 'botocore', 'awscrt'} & set(sys.modules)"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "AWS_REGION"}
+    environment |= {"AWS_DEFAULT_REGION": "us-east-1", "HOME": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert recorder.clients == ["obstore"]
 
 
 def test_large_files_are_streamed_by_boto3(recorder: Recorder) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from bluegreen_cdn.defaults import SMALL_FILE_BYTES
 from bluegreen_cdn.domain.manifest import MANIFEST_PREFIX, Manifest, build_of_manifest_key
 
 BUCKET = "killed"
@@ -82,7 +83,7 @@ def build(tmp_path: Path) -> Path:
     for number in range(30):
         (tmp_path / f"page{number}.html").write_bytes(os.urandom(20_000))
     (tmp_path / "index.html").write_text("<p>")
-    (tmp_path / "large.bin").write_bytes(os.urandom(2_000_000))  # goes through boto3
+    (tmp_path / "large.bin").write_bytes(os.urandom(SMALL_FILE_BYTES + 1))  # goes through boto3
     (tmp_path / "assets").mkdir()
     return tmp_path
 

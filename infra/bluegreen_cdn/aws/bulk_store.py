@@ -1,26 +1,31 @@
 """A bucket in S3 that many small files are written to quickly.
 
 boto3 is bound by its own CPU at some 600 objects a second, so the small files of a build go through obstore (Rust's
-`object_store`): signed, with If-None-Match, with a SHA-256 that S3 verifies, retried when S3 asks to slow down. All
-else, and whatever obstore cannot settle, goes through boto3, so behaviour and messages are the same with either.
+`object_store`): signed, with If-None-Match, with a SHA-256 that S3 verifies, retried when S3 asks to slow down. So do
+lists and manifests, so that where the environment says it all, boto3 need not even be loaded. All else, and whatever
+obstore cannot settle, goes through boto3, so behaviour and messages are the same with either.
 """
 
 import hashlib
 import os
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import urlsplit
 
+from bluegreen_cdn.aws.environment import plain_environment
 from bluegreen_cdn.aws.object_store import S3ObjectStore
-from bluegreen_cdn.aws.session import client, credentials
+from bluegreen_cdn.aws.session import LazyClient, client, credentials
 from bluegreen_cdn.defaults import (
     AWS_CONNECT_TIMEOUT_SECONDS,
     AWS_READ_TIMEOUT_SECONDS,
     AWS_RETRY_ATTEMPTS,
     BULK_CREDENTIALS_SECONDS,
     BULK_FAILURES_UNTIL_OFF,
+    DOWNLOAD_PIECE_BYTES,
     SMALL_FILE_BYTES,
     UPLOAD_WORKERS,
 )
@@ -37,6 +42,10 @@ except ImportError:  # the handlers' bundle leaves it out
 if TYPE_CHECKING:
     from obstore import Attributes
     from obstore.store import S3Credential
+
+
+_FAILURES = (OSError,) if obstore is None else (BaseError, OSError)
+"""What obstore raises; a key that is missing is a FileNotFoundError."""
 
 
 def open_bucket(
@@ -56,6 +65,9 @@ def open_bucket(
         endpoint: The store's address. Default: what the environment says, or AWS's.
         profile: The profile that has its credentials. Default: what the environment says.
     """
+    plain = None if endpoint or profile or obstore is None else plain_environment(region)
+    if plain is not None and not _needs_bundle(plain.endpoint or "https://s3"):
+        return BulkObjectStore(bucket, region, connections=connections)
     s3 = client("s3", region, connections=connections, endpoint=endpoint, profile=profile)
     if obstore is not None and not _needs_bundle(s3.meta.endpoint_url):
         return BulkObjectStore(bucket, region, connections=connections, s3=s3, profile=profile)
@@ -85,12 +97,20 @@ class BulkObjectStore(S3ObjectStore):
         s3: Any | None = None,
         profile: str | None = None,
     ) -> None:
+        plain = None if s3 or profile else plain_environment(region)
+        if plain is not None:
+            s3 = LazyClient("s3", region, connections=connections)
         super().__init__(bucket, region, connections=connections, s3=s3)
         self._lock = threading.Lock()
+        self._streams = threading.BoundedSemaphore(UPLOAD_WORKERS)
         self.unsettled = 0
+        if plain is not None:
+            where = _where(bucket, plain.endpoint or f"https://s3.{plain.region}.amazonaws.com", plain.region)
+        else:
+            where = _where(bucket, self._s3.meta.endpoint_url, self._s3.meta.region_name)
         self._bulk = S3Store(
             bucket,
-            **_where(bucket, self._s3.meta.endpoint_url, self._s3.meta.region_name),
+            **where,
             checksum_algorithm="SHA256",
             client_options={
                 "allow_http": True,
@@ -102,13 +122,15 @@ class BulkObjectStore(S3ObjectStore):
                 "max_retries": AWS_RETRY_ATTEMPTS - 1,
                 "retry_timeout": timedelta(seconds=AWS_READ_TIMEOUT_SECONDS),
             },
-            credential_provider=_SessionCredentials(profile),
+            credential_provider=_Credentials(region, profile),
         )
 
     def put_if_absent(self, new: NewObject, body: BinaryIO) -> PutOutcome:
         """Write an object unless its key exists; S3 checks the SHA-256."""
-        if new.size > SMALL_FILE_BYTES or self.unsettled >= BULK_FAILURES_UNTIL_OFF:
-            return super().put_if_absent(new, body)
+        if new.size > SMALL_FILE_BYTES or self._is_off:
+            # As many as boto3 is good for: each is a connection and a share of the bandwidth.
+            with self._streams:
+                return super().put_if_absent(new, body)
         data = body.read()
         # obstore sends the digest of what it is given, so that this is the one announced is checked here.
         if len(data) != new.size or hashlib.sha256(data).hexdigest() != new.sha256:
@@ -121,26 +143,81 @@ class BulkObjectStore(S3ObjectStore):
         except AlreadyExistsError as error:
             if _says_exists(str(error)):
                 return PutOutcome.EXISTS
-        except BaseError:
+        except _FAILURES:
             pass
         else:
             return PutOutcome.CREATED
         # Another write of the key under way, a refusal, a lost answer: boto3 waits, tries again, or says it properly.
         body.seek(0)
-        outcome = super().put_if_absent(new, body)
+        with self._streams:
+            outcome = super().put_if_absent(new, body)
+        self._count_unsettled()
+        return outcome
+
+    def get(self, key: str) -> bytes:
+        """The bytes of an object."""
+        if not self._is_off:
+            try:
+                return bytes(obstore.get(self._bulk, key).bytes())
+            except _FAILURES:  # missing, mostly; boto3 says what it is
+                pass
+        return super().get(key)
+
+    def lines(self, key: str) -> Iterator[bytes]:
+        """The lines of an object."""
+        given = 0
+        if not self._is_off:
+            try:
+                rest = b""
+                for piece in obstore.get(self._bulk, key).stream(min_chunk_size=DOWNLOAD_PIECE_BYTES):
+                    *whole, rest = (rest + bytes(piece)).split(b"\n")
+                    for line in whole:
+                        given += 1
+                        yield line
+                if rest:
+                    given += 1
+                    yield rest
+            except _FAILURES:
+                pass
+            else:
+                return
+        # What is read by lines is written once, so that boto3 can go on where obstore broke off.
+        yield from islice(super().lines(key), given, None)
+
+    def list_keys(self, prefix: str) -> Iterator[str]:
+        """The keys under a prefix, sorted."""
+        last = ""
+        if prefix.endswith("/") and not self._is_off:  # obstore knows folders only
+            try:
+                for page in obstore.list(self._bulk, prefix):
+                    for item in page:
+                        last = item["path"]
+                        yield last
+            except _FAILURES:
+                pass
+            else:
+                return
+        yield from (key for key in super().list_keys(prefix) if key > last)
+
+    @property
+    def _is_off(self) -> bool:
+        return self.unsettled >= BULK_FAILURES_UNTIL_OFF
+
+    def _count_unsettled(self) -> None:
         with self._lock:
             self.unsettled += 1
-        return outcome
 
 
 @dataclass(frozen=True)
-class _SessionCredentials:
-    """Hands obstore what boto3's session has, which renews what expires well before it does."""
+class _Credentials:
+    """Hands obstore what the environment has, or boto3's session, which renews what expires well before it does."""
 
+    region: str | None = None
     profile: str | None = None
 
     def __call__(self) -> "S3Credential":
-        found = credentials(self.profile)
+        plain = None if self.profile else plain_environment(self.region)
+        found = credentials(self.profile) if plain is None else plain.credentials()
         return {
             "access_key_id": found.access_key,
             "secret_access_key": found.secret_key,

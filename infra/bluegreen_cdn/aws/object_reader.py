@@ -7,8 +7,6 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Any
 
-from botocore.exceptions import HTTPClientError, IncompleteReadError
-
 from bluegreen_cdn.aws.session import translate_errors
 from bluegreen_cdn.defaults import AWS_RETRY_ATTEMPTS, DOWNLOAD_PIECE_BYTES, RANGE_BYTES, RANGES_KEPT
 from bluegreen_cdn.errors import FileChanged, PreconditionFailed
@@ -46,6 +44,8 @@ class ObjectReader:
             FileChanged: It is another object than the one whose beginning was read.
             CloudError: The store refused.
         """
+        from botocore.exceptions import HTTPClientError, IncompleteReadError
+
         failures = 0
         with translate_errors("s3", "GetObject", self.name):
             while True:

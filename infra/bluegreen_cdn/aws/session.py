@@ -1,23 +1,23 @@
 """Clients of AWS, and what its errors are called here.
 
 Everything that talks to AWS gets its client from `client()` and wraps its calls in `translate_errors()`, so that no
-caller ever sees an exception of botocore.
+caller ever sees an exception of botocore. The SDK is loaded with the first client: it takes a fifth of a second.
 """
 
 import functools
 import os
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
-
-import boto3
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError, PartialCredentialsError
 
 from bluegreen_cdn.defaults import AWS_CONNECT_TIMEOUT_SECONDS, AWS_READ_TIMEOUT_SECONDS, AWS_RETRY_ATTEMPTS
 from bluegreen_cdn.errors import AccessDenied, CloudError, NotFound, PreconditionFailed, Throttled
+
+if TYPE_CHECKING:
+    from botocore.exceptions import ClientError
 
 _KEY_VALUE_STORE = "cloudfront-keyvaluestore"
 _IDENTITY_VARIABLES = ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN", "AWS_CONFIG_FILE")
@@ -80,6 +80,8 @@ def client(
     Raises:
         CloudError: No region or profile is configured.
     """
+    from botocore.config import Config
+
     elsewhere = endpoint or _endpoint_url(service)
     config = Config(
         retries={"mode": "standard", "total_max_attempts": AWS_RETRY_ATTEMPTS},
@@ -98,6 +100,23 @@ def client(
     return made
 
 
+class LazyClient:
+    """A client that is made when it is first used; for whoever mostly gets along without the SDK.
+
+    Args:
+        service: As for `client`.
+        region: As for `client`.
+        connections: As for `client`.
+    """
+
+    def __init__(self, service: str, region: str | None = None, *, connections: int = 10) -> None:
+        self._make = functools.cache(functools.partial(client, service, region, connections=connections))
+
+    def __getattr__(self, name: str) -> Any:
+        """Whatever the client has."""
+        return getattr(self._make(), name)
+
+
 def credentials(profile: str | None = None) -> Any:
     """The credentials that clients sign with, as they are now (`access_key`, `secret_key`, `token`).
 
@@ -113,6 +132,8 @@ def credentials(profile: str | None = None) -> Any:
         with _lock:
             found = _session(profile, _identity()).get_credentials()
         if found is None:
+            from botocore.exceptions import NoCredentialsError
+
             raise NoCredentialsError
         return found.get_frozen_credentials()
 
@@ -135,26 +156,33 @@ def translate_errors(service: str, operation: str, thing: str = "") -> Iterator[
     """
     try:
         yield
-    except ClientError as error:
-        raise _of_client_error(error, service, operation, thing) from error
-    except (NoCredentialsError, PartialCredentialsError) as error:
-        raise AccessDenied(
-            f"{_call(service, operation, thing)}: no AWS credentials found; set AWS_PROFILE, or log in first",
-            service=service, operation=operation, code=type(error).__name__,
-        ) from error  # fmt: skip
-    except NoRegionError as error:
-        raise CloudError(
-            f"{_call(service, operation, thing)}: no region configured; set AWS_REGION",
-            service=service, operation=operation, code=type(error).__name__,
-        ) from error  # fmt: skip
-    except BotoCoreError as error:
-        raise CloudError(
-            f"{_call(service, operation, thing)}: {str(error).rstrip('.')}",
-            service=service, operation=operation, code=type(error).__name__,
-        ) from error  # fmt: skip
+    except Exception as error:
+        translated = _translated(error, service, operation, thing)
+        if translated is None:
+            raise
+        raise translated from error
 
 
-def _of_client_error(error: ClientError, service: str, operation: str, thing: str) -> CloudError:
+def _translated(error: Exception, service: str, operation: str, thing: str) -> CloudError | None:
+    """Our error for one of the SDK's; None for any other."""
+    if "botocore" not in sys.modules:
+        return None
+    from botocore import exceptions as sdk
+
+    if isinstance(error, sdk.ClientError):
+        return _of_client_error(error, service, operation, thing)
+    if not isinstance(error, sdk.BotoCoreError):
+        return None
+    kind, said = CloudError, str(error).rstrip(".")
+    if isinstance(error, sdk.NoCredentialsError | sdk.PartialCredentialsError):
+        kind, said = AccessDenied, "no AWS credentials found; set AWS_PROFILE, or log in first"
+    elif isinstance(error, sdk.NoRegionError):
+        said = "no region configured; set AWS_REGION"
+    message = f"{_call(service, operation, thing)}: {said}"
+    return kind(message, service=service, operation=operation, code=type(error).__name__)
+
+
+def _of_client_error(error: "ClientError", service: str, operation: str, thing: str) -> CloudError:
     code = str(error.response.get("Error", {}).get("Code", ""))
     said = str(error.response.get("Error", {}).get("Message", "")).rstrip(".")
     status = str(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", ""))
@@ -187,6 +215,8 @@ def _call(service: str, operation: str, thing: str) -> str:
 @functools.lru_cache(maxsize=16)
 def _session(profile: str | None, identity: tuple[str | None, ...]) -> Any:
     """One session per identity, so that a role's one-time code is asked for once; another identity gets its own."""
+    import boto3
+
     return boto3.Session(profile_name=profile)
 
 

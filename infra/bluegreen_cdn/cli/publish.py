@@ -53,7 +53,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 @click.option("--headers", "headers_file", type=_FILE, help="Header rules (JSON): caching, content types, more.")
 @click.option("--source-maps", is_flag=True, help="Publish source maps too; everybody can read them.")
 @click.option("--allow-missing", multiple=True, metavar="GLOB", help="Paths that documents lead to and others serve.")
-@click.option("--workers", type=click.IntRange(1, 128), default=BULK_UPLOAD_WORKERS, help="Threads that upload.")
+@click.option("--workers", type=click.IntRange(1, 256), default=BULK_UPLOAD_WORKERS, help="Threads that upload.")
 @click.option("--dry-run", is_flag=True, help="Print the plan and write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def publish(

@@ -17,6 +17,7 @@ from typing import Any, BinaryIO, cast
 from bluegreen_cdn.defaults import (
     COPY_REFUSALS_UNTIL_OFF,
     DIGEST_METADATA,
+    IN_FLIGHT_BYTES,
     MANIFEST_IN_MEMORY_BYTES,
     SMALL_FILE_BYTES,
     UPLOAD_WORKERS,
@@ -36,7 +37,7 @@ from bluegreen_cdn.errors import (
 )
 from bluegreen_cdn.publish.collect_heed import check_still_there
 from bluegreen_cdn.publish.object_store import NewObject, ObjectStore, PutOutcome, StoredObject
-from bluegreen_cdn.publish.parallel import for_each
+from bluegreen_cdn.publish.parallel import Budget, for_each
 from bluegreen_cdn.publish.plan import Copy, PublishPlan, Upload
 from bluegreen_cdn.publish.plan_known import shared_file_conflict
 from bluegreen_cdn.publish.plan_same import check_same_build
@@ -138,6 +139,7 @@ class _Uploads:
         self._store = store
         self._progress = progress
         self._lock = threading.Lock()
+        self._memory = Budget(IN_FLIGHT_BYTES)
         self.written = 0
         self.written_bytes = 0
         self.copied = 0
@@ -194,19 +196,22 @@ class _Uploads:
             self._store.put_again(new if self._plan.published else upload.object, body)
         self._count(upload)
 
-    def _body(self, upload: Upload) -> BinaryIO:
-        stream = self._source.open(upload.source)
+    @contextmanager
+    def _body(self, upload: Upload) -> Iterator[BinaryIO]:
         if upload.size > SMALL_FILE_BYTES:
-            return stream
+            with self._source.open(upload.source) as stream:
+                yield stream
+            return
         # From memory a small file is sent, and sent again after a failure, without going back to an archive.
-        with stream:
-            data = stream.read()
-        if len(data) != upload.size:
-            raise FileChanged(
-                f"file {upload.source.path!r} had {upload.size} bytes and has {len(data)} now; nothing may "
-                f"write to the build while it is published: build again, then publish again"
-            )
-        return io.BytesIO(data)
+        with self._memory.take(upload.size):
+            with self._source.open(upload.source) as stream:
+                data = stream.read()
+            if len(data) != upload.size:
+                raise FileChanged(
+                    f"file {upload.source.path!r} had {upload.size} bytes and has {len(data)} now; nothing may "
+                    f"write to the build while it is published: build again, then publish again"
+                )
+            yield io.BytesIO(data)
 
     def _check_existing(self, upload: Upload) -> StoredObject:
         there = self._store.head(upload.key)

@@ -1,8 +1,9 @@
 """Do the same thing to many items in a few threads, and stop all of them at the first error."""
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -49,3 +50,30 @@ def for_each(work: Callable[[Item], None], items: Iterable[Item], *, workers: in
             stop.set()
     if errors:
         raise errors[0]
+
+
+class Budget:
+    """Something that threads take some of and give back, such as memory; who wants more than is left waits.
+
+    Args:
+        total: How much there is. Whoever wants more than that gets all of it.
+    """
+
+    def __init__(self, total: int) -> None:
+        self._total = self._left = total
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def take(self, amount: int) -> Iterator[None]:
+        """Have some of it for as long as the context lasts."""
+        amount = min(amount, self._total)
+        with self._changed:
+            while amount > self._left:
+                self._changed.wait()
+            self._left -= amount
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._left += amount
+                self._changed.notify_all()
