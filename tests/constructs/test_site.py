@@ -113,7 +113,7 @@ def test_the_command_line_finds_everything_in_parameters(templates: Any) -> None
         stack: {resource["Properties"]["Name"] for resource in templates.of_type("AWS::SSM::Parameter", stack).values()}
         for stack in ("shop-edge", "web")
     }
-    parts = ("distribution-id", "distribution-domain", "key-value-store-arn", "regions", "rules", "mode")
+    parts = ("distribution-id", "distribution-domain", "key-value-store-arn", "regions", "rules", "mode", "precompress")
     assert names == {
         "shop-edge": {f"/bluegreen/shop/{part}" for part in parts},
         "web": {"/bluegreen/shop/alias", "/bluegreen/shop/control"},
