@@ -127,6 +127,39 @@ def test_to_a_store_of_another_make_alone(
 
 
 @pytest.mark.cloud
+def test_verify_sees_every_target_and_mends_one_from_the_other(
+    site: str,
+    other: str,
+    storefront: Path,
+    seaweedfs: Any,
+    name: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    said(capsys, "publish", storefront, "--site", site, "--fan-out", "--target", other, "--build-id", "one")
+    s3 = seaweedfs.client()
+    s3.delete_object(Bucket=name, Key="builds/one/favicon.ico")
+    page = s3.get_object(Bucket=name, Key="builds/one/index.html")
+    s3.put_object(Bucket=name, Key="builds/one/index.html", Body=page["Body"].read(), Metadata=page["Metadata"])
+    primary = client("s3")
+    bucket = f"bluegreen-{name}-111122223333-us-east-1"
+    primary.delete_object(Bucket=bucket, Key="shared/assets/index-B3x9aZ0q.js")
+    options = ["verify", "one", "--site", site, "--target", other]
+    assert run([*options]) == 1
+    found = capsys.readouterr().out
+    assert "other: builds/one/favicon.ico: missing" in found
+    assert "other: builds/one/index.html: Cache-Control is" in found
+    assert "us-east-1: shared/assets/index-B3x9aZ0q.js: missing" in found
+    assert "3 mended" in said(capsys, *options, "--repair")
+    assert "is complete" in said(capsys, *options)
+    assert s3.get_object(Bucket=name, Key="builds/one/favicon.ico")["Body"].read() == b"\0\1"
+    # From the other store alone: what no store of the same make has comes through this machine.
+    for region in REGIONS:
+        primary.delete_object(Bucket=bucket.replace("us-east-1", region), Key="builds/one/favicon.ico")
+    assert "3 mended" in said(capsys, *options, "--repair")
+    assert primary.get_object(Bucket=bucket, Key="builds/one/favicon.ico")["Body"].read() == b"\0\1"
+
+
+@pytest.mark.cloud
 def test_one_that_does_not_answer_is_named_before_anything_is_written(
     cloud: LocalCloud, name: str, storefront: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

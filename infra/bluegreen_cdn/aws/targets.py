@@ -39,6 +39,7 @@ def open_versioned(specs: Iterable[TargetSpec], *, connections: int = 10) -> Map
             spec.bucket,
             spec.region,
             s3=client("s3", spec.region, connections=connections, endpoint=spec.endpoint, profile=spec.profile),
+            service=f"{spec.endpoint or ''} {spec.profile or ''}".strip(),
         )
         for spec in specs
     }

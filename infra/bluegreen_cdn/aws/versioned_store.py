@@ -1,19 +1,42 @@
 """A bucket in S3 whose versions can be listed, copied and deleted: for verification's repair and for retention."""
 
+import tempfile
 from collections.abc import Iterator, Sequence
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 from bluegreen_cdn.aws.copy_object import sha256_header, written_headers
 from bluegreen_cdn.aws.object_store import S3ObjectStore
 from bluegreen_cdn.aws.session import translate_errors
-from bluegreen_cdn.errors import CloudError, InvalidInput
+from bluegreen_cdn.defaults import SMALL_FILE_BYTES, UPLOAD_WORKERS
+from bluegreen_cdn.errors import CloudError, FileChanged, InvalidInput
 from bluegreen_cdn.publish.collect_ports import ObjectVersion, RepairableStore
 from bluegreen_cdn.publish.object_store import NewObject, StoredObject
 
 
 class S3VersionedStore(S3ObjectStore):
-    """A bucket in S3; the real `bluegreen_cdn.publish.collect_ports.VersionedStore`. Arguments as `S3ObjectStore`."""
+    """A bucket in S3; the real `bluegreen_cdn.publish.collect_ports.VersionedStore`.
+
+    Args:
+        bucket: Its name.
+        region: Its region. Default: what the environment and the profile say.
+        connections: Threads that use it at once. Default: `UPLOAD_WORKERS`.
+        s3: A client to use instead of a new one. Default: a new one.
+        service: Whose store and credentials these are: those of one service copy among themselves. Default: AWS's,
+            or the environment's.
+    """
+
+    def __init__(
+        self,
+        bucket: str,
+        region: str | None = None,
+        *,
+        connections: int = UPLOAD_WORKERS,
+        s3: Any | None = None,
+        service: str = "",
+    ) -> None:
+        super().__init__(bucket, region, connections=connections, s3=s3)
+        self._service = service
 
     def check_versioned(self) -> None:
         """See that the bucket keeps versions."""
@@ -80,8 +103,11 @@ class S3VersionedStore(S3ObjectStore):
 
     def copy_from(self, source: RepairableStore, there: StoredObject, wanted: NewObject) -> None:
         """Write an object with another bucket's bytes; S3 computes its SHA-256 anew, which is compared."""
-        if not isinstance(source, S3ObjectStore):
+        if not isinstance(source, S3VersionedStore):
             raise TypeError(f"{source.name} is no bucket in S3")
+        if source._service != self._service:
+            self._carry(source, there, wanted)
+            return
         place: dict[str, str] = {"Bucket": source.bucket, "Key": there.key}
         if there.version and there.version != "null":
             place["VersionId"] = there.version
@@ -104,3 +130,19 @@ class S3VersionedStore(S3ObjectStore):
                 operation="CopyObject",
                 code="BadDigest",
             )
+
+    def _carry(self, source: S3ObjectStore, there: StoredObject, wanted: NewObject) -> None:
+        """Bring an object from a store of another make through this machine; the store here verifies the bytes."""
+        with tempfile.SpooledTemporaryFile(max_size=SMALL_FILE_BYTES) as body:
+            source.download(there.key, body)
+            body.seek(0)
+            try:
+                self.put_again(wanted, cast(BinaryIO, body))
+            except FileChanged as error:
+                raise CloudError(
+                    f"'{there.key}' of {source.name} has other bytes than its metadata says (sha256 {wanted.sha256}): "
+                    f"nothing was written to {self.name}; publish the build again under another id",
+                    service="s3",
+                    operation="GetObject",
+                    code="BadDigest",
+                ) from error

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
 
 from bluegreen_cdn.cli.console import print_json
+from bluegreen_cdn.cli.targets import TARGET_HELP, named_targets, site_targets
 from bluegreen_cdn.defaults import CONDEMNED_WAIT_HOURS, RETAINED_BUILDS, SKEW_WINDOW_DAYS
 from bluegreen_cdn.errors import ForeignState
 
 if TYPE_CHECKING:
     from bluegreen_cdn.domain.retention import RetentionPlan, RetentionPolicy
+    from bluegreen_cdn.domain.targets import TargetSpec
     from bluegreen_cdn.publish.collect import Collected, Collector, Outlook
 
 INCOMPLETE_EXIT_CODE = 1
@@ -20,6 +23,13 @@ INCOMPLETE_EXIT_CODE = 1
 
 @click.command()
 @click.option("--site", required=True, help="The site; its buckets and its release function are looked up.")
+@click.option(
+    "--target",
+    "targets",
+    multiple=True,
+    metavar="[NAME=]s3://BUCKET[?…]",
+    help="Beside the site's buckets. " + TARGET_HELP,
+)
 @click.option("--apply", "really", is_flag=True, help="Do it.  [default: print what would be done]")
 @click.option(
     "--keep", type=click.IntRange(min=1), default=RETAINED_BUILDS, show_default=True, help="Builds kept in any case."
@@ -39,7 +49,15 @@ INCOMPLETE_EXIT_CODE = 1
     help="Between condemning and deleting; longer than any publish may take.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def gc(site: str, really: bool, keep: int, skew_days: float, wait_hours: float, as_json: bool) -> int:
+def gc(
+    site: str,
+    targets: tuple[str, ...],
+    really: bool,
+    keep: int,
+    skew_days: float,
+    wait_hours: float,
+    as_json: bool,
+) -> int:
     """Remove old builds, in two runs that are at least --wait-hours apart.
 
     The first run condemns, the next one deletes what is still not in use. Kept are the live builds, those that a
@@ -48,7 +66,9 @@ def gc(site: str, really: bool, keep: int, skew_days: float, wait_hours: float, 
     """
     from bluegreen_cdn.domain.retention import RetentionPolicy
 
-    collector = _collector(site, RetentionPolicy(keep_last=keep, skew_days=skew_days), wait_hours)
+    collector = _collector(
+        site, named_targets((), None, targets), RetentionPolicy(keep_last=keep, skew_days=skew_days), wait_hours
+    )
     if really:
         done = collector.collect()
         print_json(done.to_json()) if as_json else _print_done(done)
@@ -58,12 +78,13 @@ def gc(site: str, really: bool, keep: int, skew_days: float, wait_hours: float, 
     return 0
 
 
-def _collector(site: str, policy: RetentionPolicy, wait_hours: float) -> Collector:
+def _collector(site: str, named: Sequence[TargetSpec], policy: RetentionPolicy, wait_hours: float) -> Collector:
     from bluegreen_cdn.aws.key_value_store import CloudFrontKeyValueStore
     from bluegreen_cdn.aws.site import find_site
+    from bluegreen_cdn.aws.targets import open_versioned
     from bluegreen_cdn.aws.used_builds import FunctionVersions, SiteBuilds
-    from bluegreen_cdn.aws.versioned_store import S3VersionedStore
     from bluegreen_cdn.domain.regions import EDGE_REGION
+    from bluegreen_cdn.domain.targets import check_targets
     from bluegreen_cdn.publish.collect import Collector
 
     deployed = find_site(site)
@@ -73,7 +94,7 @@ def _collector(site: str, policy: RetentionPolicy, wait_hours: float) -> Collect
             f"deploy its stack again"
         )
     return Collector(
-        {region: S3VersionedStore(bucket, region) for region, bucket in deployed.buckets.items()},
+        open_versioned(check_targets([*site_targets(deployed), *named])),
         SiteBuilds(
             CloudFrontKeyValueStore(deployed.key_value_store_arn),
             FunctionVersions(deployed.function, deployed.alias, EDGE_REGION),

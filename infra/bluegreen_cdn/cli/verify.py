@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import click
 
 from bluegreen_cdn.cli.console import print_json, warn
+from bluegreen_cdn.cli.targets import TARGET_HELP, named_targets, site_targets
 from bluegreen_cdn.defaults import VERIFY_WORKERS
 
 if TYPE_CHECKING:
     from bluegreen_cdn.aws.versioned_store import S3VersionedStore
+    from bluegreen_cdn.domain.targets import TargetSpec
     from bluegreen_cdn.publish.verify import Verification
 
 INCOMPLETE_EXIT_CODE = 1
@@ -28,10 +30,19 @@ _SHOWN = 50
     metavar="[REGION=]NAME",
     help="Look into this bucket instead; may be repeated, the one that is published to first.",
 )
+@click.option("--target", "targets", multiple=True, metavar="[NAME=]s3://BUCKET[?…]", help=TARGET_HELP)
 @click.option("--repair", is_flag=True, help="Mend what is wrong by copying from a region that has it.")
 @click.option("--workers", type=click.IntRange(1, 128), default=VERIFY_WORKERS, help="Threads that look.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def verify(build: str, site: str | None, buckets: tuple[str, ...], repair: bool, workers: int, as_json: bool) -> int:
+def verify(
+    build: str,
+    site: str | None,
+    buckets: tuple[str, ...],
+    targets: tuple[str, ...],
+    repair: bool,
+    workers: int,
+    as_json: bool,
+) -> int:
     """Verify a build: every object of its manifest in every region, with size, digest and headers.
 
     Exit code 0: complete in every region (after the repair, with --repair). 1: something is missing or differs.
@@ -41,9 +52,9 @@ def verify(build: str, site: str | None, buckets: tuple[str, ...], repair: bool,
     from bluegreen_cdn.publish.verify import Verifier
 
     check_build_id(build)
-    if (site is None) == (not buckets):
-        raise click.UsageError("pass either --site NAME or --bucket NAME")
-    stores = _stores(site, buckets, workers)
+    if (site is None) == (not buckets) and (site or not targets):
+        raise click.UsageError("pass either --site NAME or --bucket NAME (or --target, also beside --site)")
+    stores = _stores(site, named_targets(buckets, None, targets), workers)
     mender = Repair(stores) if repair else None
     found = Verifier(build, stores, workers=workers, mend=mender.mend if mender else None).look()
     for refused in mender.refused if mender else ():
@@ -55,18 +66,13 @@ def verify(build: str, site: str | None, buckets: tuple[str, ...], repair: bool,
     return 0 if found.complete else INCOMPLETE_EXIT_CODE
 
 
-def _stores(site: str | None, buckets: tuple[str, ...], workers: int) -> Mapping[str, S3VersionedStore]:
+def _stores(site: str | None, named: Sequence[TargetSpec], workers: int) -> Mapping[str, S3VersionedStore]:
     from bluegreen_cdn.aws.site import find_site
-    from bluegreen_cdn.aws.versioned_store import S3VersionedStore
+    from bluegreen_cdn.aws.targets import open_versioned
+    from bluegreen_cdn.domain.targets import check_targets
 
-    if site is not None:
-        named: Mapping[str, str] = find_site(site).buckets
-        return {region: S3VersionedStore(name, region, connections=workers) for region, name in named.items()}
-    stores = {}
-    for text in buckets:
-        region, _, name = text.rpartition("=")
-        stores[region or name] = S3VersionedStore(name, region or None, connections=workers)
-    return stores
+    of_site = site_targets(find_site(site)) if site is not None else []
+    return open_versioned(check_targets([*of_site, *named]), connections=workers)
 
 
 def _print(found: Verification, regions: list[str]) -> None:
