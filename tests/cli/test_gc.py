@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from bluegreen_cdn.aws import targets
 from bluegreen_cdn.cli import gc as gc_command
 from bluegreen_cdn.cli import main as command
 from bluegreen_cdn.cli import verify as verify_command
@@ -15,6 +16,7 @@ from bluegreen_cdn.publish.collect import Collector
 from bluegreen_cdn.publish.collect_memory import MemoryUsedBuilds, MemoryVersionedStore
 from bluegreen_cdn.publish.publisher import publish
 from bluegreen_cdn.publish.source import open_source
+from bluegreen_cdn.publish.targets import Target
 
 DAY = 86_400
 
@@ -43,6 +45,8 @@ def bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bucket:
         return Collector(stores, made.used, policy, wait_hours=wait_hours)
 
     monkeypatch.setattr(gc_command, "_collector", collector)
+    target = Target(name="us-east-1", place="s3://shop", store=made.store)
+    monkeypatch.setattr(targets, "open_targets", lambda specs, connections: [target])
     monkeypatch.setattr(verify_command, "_stores", lambda site, buckets, workers: {"us-east-1": made.store})
     return made
 
@@ -99,3 +103,28 @@ def test_verify_says_what_is_missing_and_fails(bucket: Bucket, capsys: pytest.Ca
 
 def test_a_wait_shorter_than_a_publish_is_refused(bucket: Bucket) -> None:
     assert command.run(["gc", "--site", "shop", "--wait-hours", "2"]) == 2
+
+
+def test_a_condemned_build_is_published_again_and_that_is_said(
+    bucket: Bucket, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "index.html").write_text("a")
+    publish_it = ["publish", str(tmp_path), "--bucket", "shop", "--build-id", "a"]
+    assert command.run(["gc", "--site", "shop", "--keep", "1", "--apply"]) == 0
+    capsys.readouterr()
+    assert command.run([*publish_it, "--dry-run"]) == 0
+    said = capsys.readouterr().out
+    assert "again         1 B  index.html -> builds/a/index.html (retention has condemned it)" in said
+    assert "is published already and would be put again, because retention has condemned it" in said
+    assert "nothing to do" not in said
+    assert command.run([*publish_it, "--dry-run", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out).items() >= {"published": True, "revives": True}.items()
+    bucket.time += 3600
+    assert command.run(publish_it) == 0
+    assert (
+        "retention had condemned it: its manifest and 1 files (1 B) are put again and stay" in capsys.readouterr().out
+    )
+    assert command.run([*publish_it, "--dry-run", "--json"]) == 0
+    bucket.time += 24 * 3600
+    assert command.run(["gc", "--site", "shop", "--keep", "1", "--apply"]) == 0
+    assert command.run(["verify", "a", "--site", "shop"]) == 0

@@ -5,6 +5,7 @@ import io
 import json
 import random
 import shutil
+import time
 import zipfile
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -17,9 +18,11 @@ from bluegreen_cdn.aws.object_store import S3ObjectStore
 from bluegreen_cdn.aws.session import client
 from bluegreen_cdn.defaults import RANGE_BYTES
 from bluegreen_cdn.domain.classification import ClassificationRules
+from bluegreen_cdn.domain.retention import KeySet
 from bluegreen_cdn.handlers import publish as handlers_publish
 from bluegreen_cdn.handlers.publish import handler
 from bluegreen_cdn.local.cloud import LocalCloud
+from bluegreen_cdn.publish.collect_condemned import Sweep, keys_key, marker_key, write_note
 from bluegreen_cdn.publish.publisher import publish
 from bluegreen_cdn.publish.zip_source import ZipSource
 
@@ -173,6 +176,27 @@ def test_without_an_asset_the_build_must_exist(site: Site, asset: Any, formation
     handler(formation.event(ResourceProperties=site.properties("one", **asset(BUILD))), context())
     handler(formation.event(ResourceProperties=site.properties("one")), context())
     assert [answer["Status"] for answer in formation.answers] == ["FAILED", "SUCCESS", "SUCCESS"]
+
+
+def test_a_build_that_retention_has_condemned_is_refused_early(
+    site: Site, asset: Any, formation: Any, context: Any
+) -> None:
+    source = asset(BUILD)
+    handler(formation.event(ResourceProperties=site.properties("one", **source)), context())
+    store, keys = S3ObjectStore(site.bucket), KeySet()
+    keys.add("manifests/one.json")
+    keys.add("builds/one/index.html")
+    time.sleep(1.1)  # S3 tells seconds
+    write_note(store, keys_key("sweep"), keys.to_bytes())
+    write_note(store, marker_key("sweep"), Sweep(id="sweep", builds=()).to_json_bytes())
+    handler(formation.event(ResourceProperties=site.properties("one")), context())
+    reason = formation.answers[-1]["Reason"]
+    for part in ("'one'", site.bucket, "retention has condemned it", "bluegreen publish", "verify one --repair"):
+        assert part in reason
+    # With its files along it is put again, and may be released again.
+    handler(formation.event(ResourceProperties=site.properties("one", **source)), context())
+    handler(formation.event(ResourceProperties=site.properties("one")), context())
+    assert [answer["Status"] for answer in formation.answers] == ["SUCCESS", "FAILED", "SUCCESS", "SUCCESS"]
 
 
 def test_a_build_published_to_the_bucket_alone_is_made_known_to_the_edge(

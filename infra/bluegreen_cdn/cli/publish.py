@@ -194,7 +194,11 @@ def _print_plan(plan: PublishPlan, where: str, as_json: bool, targets: Sequence[
         )
         return
     for upload in sorted(plan.uploads, key=lambda upload: upload.source.path):
-        click.echo(f"upload  {size_text(upload.size):>9}  {upload.source.path} -> {upload.key}")
+        again = upload.key in plan.condemned
+        click.echo(
+            f"{'again' if again else 'upload':<7} {size_text(upload.size):>9}  {upload.source.path} -> {upload.key}"
+            f"{' (retention has condemned it)' if again else ''}"
+        )
     for copy in plan.copies:
         click.echo(
             f"copy    {size_text(copy.upload.size):>9}  {copy.upload.source.path} -> {copy.upload.key} "
@@ -205,6 +209,8 @@ def _print_plan(plan: PublishPlan, where: str, as_json: bool, targets: Sequence[
     reused = sum(reuse.size for reuse in plan.reuses)
     print_target_plans(targets)
     state = "is published already: nothing to do" if plan.published else "would be published"
+    if plan.revives:
+        state = "is published already and would be put again, because retention has condemned it,"
     click.echo(
         f"build {plan.manifest.build_id} {state} in {where}: {len(plan.uploads)} files to upload "
         f"({size_text(plan.upload_bytes)}), {len(plan.copies)} to copy on the server ({size_text(plan.copy_bytes)}), "
@@ -223,7 +229,12 @@ def _print_result(result: PublishResult, where: str, as_json: bool, sent: Sequen
     if as_json:
         print_json({**result.to_json(), **({"targets": sent} if sent else {})})
         return
-    if result.already_published:
+    if result.revived:
+        click.echo(
+            f"build {result.build_id} was published in {where} already, and retention had condemned it: its manifest "
+            f"and {result.uploaded_files} files ({size_text(result.uploaded_bytes)}) are put again and stay"
+        )
+    elif result.already_published:
         filled = any(one["files"] for one in sent)
         todo = "and was brought to those that lacked it:" if filled else "already: nothing to do"
         click.echo(f"build {result.build_id} was published in {where} {todo}")

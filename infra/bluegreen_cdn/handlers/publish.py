@@ -21,8 +21,9 @@ from bluegreen_cdn.domain.builds import check_build_id
 from bluegreen_cdn.domain.classification import ClassificationRules
 from bluegreen_cdn.domain.header_rules import HeaderRules
 from bluegreen_cdn.domain.manifest import manifest_key
-from bluegreen_cdn.errors import InvalidInput, NotFound
+from bluegreen_cdn.errors import InvalidInput, NotFound, VerificationFailed
 from bluegreen_cdn.handlers.custom_resource import ResourceAnswer, ResourceRequest, custom_resource
+from bluegreen_cdn.publish.collect_condemned import Condemned
 from bluegreen_cdn.publish.object_store import ObjectStore
 from bluegreen_cdn.publish.ports import BuildRegistry
 from bluegreen_cdn.publish.publisher import find_manifest, publish
@@ -82,10 +83,19 @@ def _asset(assets: S3ObjectStore, key: str) -> Iterator[ZipSource]:
 
 
 def _check_published(build_id: str, store: ObjectStore, registry: BuildRegistry) -> None:
+    condemned = Condemned.load(store)
     if find_manifest(store, build_id) is None:
         raise NotFound(
             f"build {build_id!r} is not in {store.name}, and the deployment brings no files along: publish it first "
             f"(bluegreen publish DIR --build-id {build_id}), or deploy with the folder of the build"
+        )
+    manifest = store.head(manifest_key(build_id))
+    if manifest is None or condemned.dooms(manifest):
+        # The hook before traffic would find it out, too, when everything else is deployed.
+        raise VerificationFailed(
+            f"build {build_id!r} is in {store.name}, but retention has condemned it and will delete it: publish it "
+            f"again (bluegreen publish DIR --build-id {build_id}), or mend it (bluegreen verify {build_id} --repair), "
+            f"and deploy again"
         )
     registry.retain(build_id)
 

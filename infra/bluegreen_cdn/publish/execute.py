@@ -61,6 +61,7 @@ class PublishResult:
         copied_bytes: Their bytes, which were not sent.
         reused_files: Shared files of earlier builds.
         already_published: The build existed before.
+        revived: It existed, and what retention had condemned of it was put again.
     """
 
     build_id: str
@@ -72,6 +73,7 @@ class PublishResult:
     copied_bytes: int = 0
     reused_files: int = 0
     already_published: bool = False
+    revived: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """The result for other programs."""
@@ -126,6 +128,7 @@ def execute(
         copied_bytes=uploads.copied_bytes,
         reused_files=len(plan.reuses),
         already_published=plan.published,
+        revived=plan.revives,
     )
 
 

@@ -9,7 +9,7 @@ from bluegreen_cdn.domain.builds import content_digest
 from bluegreen_cdn.domain.classification import CacheClass, ClassificationRules
 from bluegreen_cdn.domain.header_rules import HeaderRules
 from bluegreen_cdn.domain.headers import ObjectHeaders, object_metadata
-from bluegreen_cdn.domain.manifest import Manifest, ManifestFile, check_mode, object_key
+from bluegreen_cdn.domain.manifest import Manifest, ManifestFile, check_mode, manifest_key, object_key
 from bluegreen_cdn.domain.manifest_stream import ReadableManifest
 from bluegreen_cdn.errors import InvalidBuild
 from bluegreen_cdn.publish.collect_condemned import Condemned
@@ -153,11 +153,17 @@ class PublishPlan:
         """Bytes that will be copied on the server."""
         return sum(copy.upload.size for copy in self.copies)
 
+    @property
+    def revives(self) -> bool:
+        """Whether the build exists, is condemned, and is put again."""
+        return self.published and (bool(self.uploads) or manifest_key(self.manifest.build_id) in self.condemned)
+
     def summary(self) -> dict[str, Any]:
         """The numbers of the plan."""
         return {
             "build_id": self.manifest.build_id,
             "published": self.published,
+            "revives": self.revives,
             "upload_files": len(self.uploads),
             "upload_bytes": self.upload_bytes,
             "copy_files": len(self.copies),
