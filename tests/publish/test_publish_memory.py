@@ -1,0 +1,166 @@
+"""Memory of a publish: within its limit for 100,000 files or one of 5 GB, from every source, as the real command."""
+
+import json
+import os
+import subprocess
+import sys
+import tarfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+LIMIT_MEGABYTES = 200
+FILES = 100_000
+LARGE_BYTES = 5_000_000_000
+BYTES_PER_FILE = 1_400
+"""What a file of a build may cost; 100,000 of them leave room for the program itself."""
+
+# A process begins with the peak of the one that started it, so a small one stands between.
+MEASURED = """
+import json, os, subprocess, sys
+started = subprocess.Popen(sys.argv[1:], stdout=sys.stderr)
+_, status, usage = os.wait4(started.pid, 0)
+print(json.dumps({"code": os.waitstatus_to_exitcode(status), "megabytes": usage.ru_maxrss / 1024}))
+"""
+
+# A build of ever so many files that nobody has to write, to a bucket that keeps their keys alone.
+PROGRAM = """
+import hashlib, io, json, sys
+from bluegreen_cdn.publish.memory_store import MemoryStore
+from bluegreen_cdn.publish.object_store import PutOutcome
+from bluegreen_cdn.publish.publisher import publish
+from bluegreen_cdn.publish.source import SourceFile
+
+def text(path): return f"<p>{path}".encode()
+
+class Made:
+    name = "the build"
+    def listing(self):
+        paths = ["index.html", *(f"assets/chunks/{n // 500:03}/file-{n:08}AbCd.js" for n in range(int(sys.argv[1])))]
+        return tuple(SourceFile(path=path, size=len(text(path)), sha256=hashlib.sha256(text(path)).hexdigest())
+            for path in sorted(paths))
+    def place(self, file): return 0
+    def open(self, file): return io.BytesIO(text(file.path))
+
+class Keys(MemoryStore):
+    def put_if_absent(self, new, body):
+        if new.key.startswith("manifests/"):
+            self.manifest = sum(len(line) for line in iter(body.readline, b""))
+        return PutOutcome.CREATED
+
+store = Keys()
+done = publish(Made(), store, build_id="one")
+peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM:"))
+print(json.dumps({"peak": int(peak.split()[1]) * 1024, "files": done.uploaded_files, "manifest": store.manifest}))
+"""
+
+
+def peak_of_a_build(files: int) -> dict[str, int]:
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, str(files)], capture_output=True, text=True, timeout=120, check=True
+    )
+    found: dict[str, int] = json.loads(done.stdout)
+    assert found["files"] == files + 1
+    return found
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="asks Linux for the peak")
+def test_what_a_file_costs() -> None:
+    few, many = peak_of_a_build(2_000), peak_of_a_build(22_000)
+    assert many["manifest"] > 20_000 * 200
+    assert (many["peak"] - few["peak"]) / 20_000 < BYTES_PER_FILE
+
+
+class Bucket:
+    """A bucket that the command publishes to, and the command's peak."""
+
+    def __init__(self, server: Any, name: str) -> None:
+        self.s3, self.name, self._environment = server.client(), name, server.environment()
+        self.s3.create_bucket(Bucket=name)
+
+    def publish(self, path: Path, *options: str) -> float:
+        """Publish, and say the megabytes that it took."""
+        command = [sys.executable, "-m", "bluegreen_cdn.cli.main", "publish", str(path), "--bucket", self.name]
+        done = subprocess.run(
+            [sys.executable, "-c", MEASURED, *command, *options, "--json"],
+            env={**os.environ, **self._environment}, capture_output=True, text=True, timeout=1500, check=True,
+        )  # fmt: skip
+        found = json.loads(done.stdout)
+        assert found["code"] == 0, done.stderr[-2000:]
+        print(f"{path.name} {' '.join(options)}: {found['megabytes']:.0f} MB")
+        return float(found["megabytes"])
+
+    def size(self, key: str) -> int:
+        return int(self.s3.head_object(Bucket=self.name, Key=key)["ContentLength"])
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A build of very many small files, half of them hashed."""
+    root = tmp_path_factory.mktemp("many") / "dist"
+    (root / "assets").mkdir(parents=True)
+    (root / "index.html").write_text("<!doctype html><p>")
+    for number in range(FILES - 1):
+        folder = root / "assets" / f"group-{number // 500:03}"
+        if number % 500 == 0:
+            folder.mkdir()
+        name = f"chunk-{number:08}AbCd.js" if number % 2 else f"page-{number:08}.html"
+        (folder / name).write_text(f"export default {number}\n" if number % 2 else f"<p>{number}")
+    return root
+
+
+def packed(root: Path, kind: str) -> Path:
+    """A folder as an archive."""
+    target = root.with_suffix(f".{kind}")
+    if kind == "zip":
+        with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+            for path in files_below(root):
+                archive.write(path, path.relative_to(root))
+    else:
+        with tarfile.open(target, "w:gz", compresslevel=1) as archive:
+            archive.add(root, ".")
+    return target
+
+
+def files_below(root: Path) -> Iterator[Path]:
+    return (path for path in root.rglob("*") if path.is_file())
+
+
+@pytest.mark.scale
+def test_very_many_files(seaweedfs: Any, many: Path) -> None:
+    bucket = Bucket(seaweedfs, "many-files")
+    archives = [packed(many, "zip"), packed(many, "tar.gz")]
+    peaks = {
+        "plan": bucket.publish(many, "--build-id", "folder", "--dry-run"),
+        "folder": bucket.publish(many, "--build-id", "folder"),
+        "again": bucket.publish(many, "--build-id", "folder"),
+        "plan beside another": bucket.publish(many, "--build-id", "other", "--dry-run"),
+        **{path.suffix: bucket.publish(path, "--build-id", f"as{path.suffix}") for path in archives},
+    }
+    assert bucket.size("manifests/as.zip.json") > FILES * 200
+    assert bucket.size("manifests/as.gz.json") > FILES * 200
+    assert max(peaks.values()) < LIMIT_MEGABYTES, peaks
+
+
+@pytest.mark.scale
+def test_a_very_large_file(seaweedfs: Any, tmp_path: Path) -> None:
+    root = tmp_path / "dist"
+    root.mkdir()
+    (root / "index.html").write_text("<!doctype html><p>")
+    with open(root / "video.mp4", "wb") as video:
+        video.truncate(LARGE_BYTES)  # a sparse file, so that writing it costs nothing
+    bucket = Bucket(seaweedfs, "large-file")
+    peaks = {"folder": bucket.publish(root, "--build-id", "folder")}
+    assert bucket.size("builds/folder/video.mp4") == LARGE_BYTES
+    bucket.s3.delete_object(Bucket=bucket.name, Key="builds/folder/video.mp4")
+    bucket.s3.delete_object(Bucket=bucket.name, Key="manifests/folder.json")
+    with zipfile.ZipFile(tmp_path / "dist.zip", "w", zipfile.ZIP_STORED) as archive:
+        for path in files_below(root):
+            archive.write(path, path.relative_to(root))
+    (root / "video.mp4").unlink()
+    peaks["zip"] = bucket.publish(tmp_path / "dist.zip", "--build-id", "zip")
+    assert bucket.size("builds/zip/video.mp4") == LARGE_BYTES
+    assert max(peaks.values()) < LIMIT_MEGABYTES, peaks
