@@ -35,6 +35,9 @@ UPLOAD_WORKERS = 16
 BULK_UPLOAD_WORKERS = 128
 """With obstore, whose threads wait for the network and not for each other."""
 HASH_WORKERS = 4
+HASH_BATCH_FILES = 128
+"""That a thread takes at once."""
+HASH_BUFFER_BYTES = 256 * 1024
 BULK_CREDENTIALS_SECONDS = 60
 """How long the bulk uploader keeps credentials before it asks the session again, which renews those that expire."""
 BULK_FAILURES_UNTIL_OFF = 8

@@ -1,6 +1,7 @@
 """Manifests: the same bytes for the same build, and nothing else taken for one."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from bluegreen_cdn.domain.manifest import (
     manifest_key,
     object_key,
 )
+from bluegreen_cdn.domain.manifest_stream import ManifestStream
 from bluegreen_cdn.errors import ForeignState, InvalidBuildId, InvalidInput, UnsupportedFormat
 
 RULES = ClassificationRules.default()
@@ -91,6 +93,34 @@ def with_file(**values: Any) -> bytes:
 @given(manifests())
 def test_a_manifest_survives_writing_and_reading(manifest: Manifest) -> None:
     assert Manifest.from_json_bytes(manifest.to_json_bytes()) == manifest
+
+
+@given(manifests(), st.none() | st.text(), st.none() | st.text())
+def test_a_line_is_the_json_of_its_file(manifest: Manifest, disposition: str | None, language: str | None) -> None:
+    for file in manifest.files:
+        whole = replace(file, content_disposition=disposition, content_language=language)
+        assert whole.to_json_text() == json.dumps(whole.to_json(), ensure_ascii=False, separators=(",", ":"))
+
+
+@given(manifests(), st.data())
+def test_what_is_known_is_read_as_if_it_were_not(manifest: Manifest, data: st.DataObject) -> None:
+    changes = st.sampled_from([{}, {"size": 2}, {"sha256": "b" * 64}, {"content_type": "x/y"}, {"encodings": ()}])
+    known = {file.path: replace(file, **data.draw(changes)) for file in manifest.files}
+    lines = manifest.to_json_bytes().splitlines()
+    read = list(ManifestStream.open(lines, manifest.build_id, known).files)
+    assert read == list(manifest.files)
+    for file in read:
+        same = file.cache_class is CacheClass.SHARED and known[file.path] == file
+        assert (file is known[file.path]) == same
+
+
+@given(manifests(), build_ids)
+def test_a_file_of_another_build_is_not_taken_for_known(manifest: Manifest, other: str) -> None:
+    copied = manifest.to_json_bytes().replace(manifest.build_id.encode(), other.encode(), 1).splitlines()
+    known = {file.path: file for file in manifest.files}
+    if other != manifest.build_id and any(file.cache_class is not CacheClass.SHARED for file in manifest.files):
+        with pytest.raises(ForeignState):
+            list(ManifestStream.open(copied, other, known).files)
 
 
 @given(manifests(), st.randoms())

@@ -1,7 +1,9 @@
 """What may come in: folders and zip files (tar files: test_tar_source), and every reason to refuse one."""
 
 import hashlib
+import io
 import os
+import re
 import stat
 import zipfile
 from collections.abc import Callable, Mapping
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 
 from bluegreen_cdn.defaults import PATH_MAXIMUM_BYTES
 from bluegreen_cdn.errors import FileChanged, InvalidBuild
+from bluegreen_cdn.publish import source as source_module
 from bluegreen_cdn.publish.source import SourceFile, check_path, check_size, open_source
 
 Writer = Callable[[str, Mapping[str, str | bytes]], Path]
@@ -120,17 +123,15 @@ def test_what_is_neither_file_nor_folder(folder: Writer) -> None:
 
 
 def test_an_unreadable_file(folder: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
-    import builtins
-
     root = folder("dist", {"index.html": "<p>", "locked.js": "x"})
-    real = builtins.open
+    real = io.FileIO
 
     def guarded(path: object, *arguments: object, **keywords: object) -> object:
         if str(path).endswith("locked.js"):  # permissions do not stop root, who runs tests in containers
             raise PermissionError(13, "Permission denied")
-        return real(path, *arguments, **keywords)  # type: ignore[call-overload]
+        return real(path, *arguments, **keywords)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(builtins, "open", guarded)
+    monkeypatch.setattr(io, "FileIO", guarded)
     assert "'locked.js' cannot be read (Permission denied)" in refused(root)
 
 
@@ -246,3 +247,23 @@ def test_no_accepted_path_leaves_its_place(path: str) -> None:
     assert not {"", ".", ".."} & set(path.split("/"))
     assert os.path.normpath(path) == path
     assert len(f"builds/{'x' * 64}/{path}.br".encode()) <= 1024
+
+
+@given(
+    st.from_regex(r"(shared/|builds/)?[A-Za-z0-9_./-]{1,24}", fullmatch=True) | st.text(max_size=24),
+    st.sampled_from([1, 400]),
+)
+def test_the_short_way_with_paths_never_lets_a_bad_one_pass(path: str, times: int) -> None:
+    path *= times
+
+    def refused() -> bool:
+        try:
+            check_path(path, "the build")
+        except InvalidBuild:
+            return True
+        return False
+
+    quickly = refused()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(source_module, "_HARMLESS", re.compile("(?!)"))
+        assert refused() is quickly

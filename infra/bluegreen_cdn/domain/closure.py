@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import unquote
 
-from bluegreen_cdn.domain.classification import CacheClass, ClassificationRules, check_glob, glob_pattern
+from bluegreen_cdn.domain.classification import ClassificationRules, check_glob, glob_pattern
 from bluegreen_cdn.domain.references import Reference, ReferenceKind, Scan, site_url
 from bluegreen_cdn.domain.references_css import scan_css
 from bluegreen_cdn.domain.references_html import scan_html
@@ -151,9 +151,8 @@ class _Walk:
 
     def _roots(self) -> Iterator[tuple[str, ReferenceKind]]:
         for path in sorted(self._paths):
-            name = posixpath.basename(path)
-            is_entry = self._rules.classify(path) is CacheClass.ENTRY
-            if is_entry or name in _BUNDLER_MANIFESTS or name == NEXT_BUILD_MANIFEST:
+            name = path.rpartition("/")[2]
+            if self._rules.is_entry(path) or name in _BUNDLER_MANIFESTS or name == NEXT_BUILD_MANIFEST:
                 yield path, _role(path, ReferenceKind.LOAD)
 
     def _look_up_all(self, referrer: str, scan: Scan) -> Iterator[tuple[str, ReferenceKind]]:

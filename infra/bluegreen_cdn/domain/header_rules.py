@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import product
 from typing import Any
 
@@ -32,11 +33,9 @@ _HEADER_VALUE = re.compile(r"[!-~](?:[ -~]*[!-~])?")
 _DOCUMENT = re.compile(r"\.html?$")
 _DOCUMENT_TYPES = ("text/html", "application/xhtml+xml")
 _SERVICE_WORKER = re.compile(
-    r"(?:^|/)(?:sw|service[-_]?worker|firebase-messaging-sw|ngsw-worker|OneSignalSDK(?:Updater)?Worker)\.m?js$"
-    r"|(?:^|/)ngsw\.json$",
+    r"(?:sw|service[-_]?worker|firebase-messaging-sw|ngsw-worker|OneSignalSDK(?:Updater)?Worker)\.m?js|ngsw\.json",
     re.IGNORECASE,
 )
-_WEB_MANIFEST = re.compile(r"\.webmanifest$|(?:^|/)manifest\.json$")
 _SOURCE_MAP = re.compile(r"\.(?:[cm]?js|css|wasm)\.map$")
 _BRACES = re.compile(r"\{([^{}]*)\}")
 _WILDCARDS = re.compile(r"\*\*/|\*+|\?")
@@ -179,6 +178,8 @@ class HeaderRules:
         must_ask = _must_ask(path)
         cache = IMMUTABLE if cache_class is CacheClass.SHARED and must_ask is None else REVALIDATE
         kind = content_type(path)
+        if not self._compiled:
+            return _without_rules(kind, _CACHE_CONTROL[cache])
         extra: dict[str, str] = {}
         cache_rule = None
         for number, (pattern, rule) in enumerate(self._compiled):
@@ -227,11 +228,18 @@ class HeaderRules:
 
 def _must_ask(path: str) -> str | None:
     """What a file is if browsers must ask for it every time, whatever its name carries."""
-    if _DOCUMENT.search(path):
+    name = path.rpartition("/")[2]
+    if name.endswith((".html", ".htm")):
         return "document"
-    if _SERVICE_WORKER.search(path):
+    if _SERVICE_WORKER.fullmatch(name):
         return "service worker"
-    return "web app manifest" if _WEB_MANIFEST.search(path) else None
+    return "web app manifest" if name == "manifest.json" or name.endswith(".webmanifest") else None
+
+
+@lru_cache(maxsize=256)
+def _without_rules(kind: str, cache: str) -> ObjectHeaders:
+    """The headers of most files are the same few."""
+    return ObjectHeaders(content_type=kind, cache_control=cache)
 
 
 def _check_cache(path: str, cache_class: CacheClass, cache: str, glob: str, must_ask: str | None) -> None:

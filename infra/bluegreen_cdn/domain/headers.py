@@ -6,7 +6,6 @@ versions, so two machines would publish the same build with different headers.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 from bluegreen_cdn.defaults import (
     BUILD_METADATA,
@@ -131,7 +130,7 @@ class ObjectHeaders:
 
 def content_type(path: str) -> str:
     """The Content-Type of a file, by its name; text says that it is UTF-8."""
-    name = PurePosixPath(path).name
+    name = path.rpartition("/")[2]
     if name in _NAMES:
         return _NAMES[name]
     extension = name.rpartition(".")[2].lower() if "." in name else ""

@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from json.encoder import encode_basestring as _quoted
 from typing import Any, Self
 
 from bluegreen_cdn.defaults import DOCUMENT_MODES
@@ -85,6 +86,20 @@ class ManifestFile:
             value["content_language"] = self.content_language
         return value
 
+    def to_json_text(self) -> str:
+        """The same as text. Written out, because a manifest has a line of it for every file."""
+        encodings = _json([variant.to_json() for variant in self.encodings]) if self.encodings else "[]"
+        rare = ""
+        if self.content_disposition is not None:
+            rare = f',"content_disposition":{_quoted(self.content_disposition)}'
+        if self.content_language is not None:
+            rare += f',"content_language":{_quoted(self.content_language)}'
+        return (
+            f'{{"path":{_quoted(self.path)},"key":{_quoted(self.key)},"size":{self.size},"sha256":"{self.sha256}",'
+            f'"content_type":{_quoted(self.content_type)},"cache_class":"{self.cache_class}",'
+            f'"cache_control":{_quoted(self.cache_control)},"encodings":{encodings}{rare}}}'
+        )
+
     @classmethod
     def from_json(cls, value: Mapping[str, Any], build_id: str) -> Self:
         """Read one file of a manifest.
@@ -152,7 +167,7 @@ class Manifest:
         yield f'{_json(head)[:-1]},"files":[\n'.encode()
         last = len(self.files) - 1
         for number, file in enumerate(self.files):
-            yield f"{_json(file.to_json())}{',' if number < last else ''}\n".encode()
+            yield f"{file.to_json_text()}{',' if number < last else ''}\n".encode()
         # Of no files, too, the object ends as it always has.
         yield b"]}\n" if self.files else b"\n]}\n"
 

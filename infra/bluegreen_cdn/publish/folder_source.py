@@ -1,16 +1,17 @@
 """A build in a folder."""
 
+import hashlib
+import io
 import os
-import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, Self
 
-from bluegreen_cdn.defaults import HASH_WORKERS, SMALL_FILE_BYTES
+from bluegreen_cdn.defaults import HASH_BATCH_FILES, HASH_BUFFER_BYTES, HASH_WORKERS, SMALL_FILE_BYTES
 from bluegreen_cdn.errors import FileChanged, InvalidBuild
 from bluegreen_cdn.publish.exact_stream import exact_stream
 from bluegreen_cdn.publish.parallel import for_each
-from bluegreen_cdn.publish.source import SourceFile, check_names, check_path, check_size, digest
+from bluegreen_cdn.publish.source import SourceFile, check_names, check_path, check_size
 
 
 class FolderSource:
@@ -25,6 +26,7 @@ class FolderSource:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._top = os.path.join(root, "")
 
     @property
     def name(self) -> str:
@@ -35,19 +37,29 @@ class FolderSource:
         """Every file, sorted by path, each read once for its digest."""
         files: list[SourceFile] = []
 
-        def read(path: str) -> None:
-            try:
-                with open(self._root / path, "rb") as stream:
-                    size, sha256 = digest(stream)
-            except OSError as error:
-                raise InvalidBuild(_unreadable(self.name, path, error)) from error
-            files.append(SourceFile(path=path, size=size, sha256=sha256))
+        def read(paths: Sequence[str]) -> None:
+            buffer = bytearray(HASH_BUFFER_BYTES)
+            files.extend(self._read(path, buffer) for path in paths)
 
         # Every name is looked at before any file is read: a bad one is said at once.
-        for_each(read, list(self._paths()), workers=HASH_WORKERS)
+        found = list(self._paths())
+        batches = [found[start : start + HASH_BATCH_FILES] for start in range(0, len(found), HASH_BATCH_FILES)]
+        for_each(read, batches, workers=HASH_WORKERS)
         if not files:
             raise InvalidBuild(f"{self.name} is empty: build the app first, then pass its output folder")
         return check_names(sorted(files, key=lambda file: file.path), self.name)
+
+    def _read(self, path: str, buffer: bytearray) -> SourceFile:
+        size, sha256 = 0, hashlib.sha256()
+        try:
+            # Without the buffering that `open` adds: most files are read at once.
+            with io.FileIO(self._top + path) as stream:
+                while count := stream.readinto(buffer):
+                    size += count
+                    sha256.update(memoryview(buffer)[:count])
+        except OSError as error:
+            raise InvalidBuild(_unreadable(self.name, path, error)) from error
+        return SourceFile(path=path, size=size, sha256=sha256.hexdigest())
 
     def place(self, file: SourceFile) -> int:
         """Any order is as good as another."""
@@ -56,7 +68,7 @@ class FolderSource:
     def open(self, file: SourceFile) -> BinaryIO:
         """The bytes of a file."""
         try:
-            stream = open(self._root / file.path, "rb")  # noqa: SIM115  the caller closes it
+            stream = open(self._top + file.path, "rb")  # noqa: SIM115  the caller closes it
             size = os.fstat(stream.fileno()).st_size
         except OSError as error:
             raise FileChanged(
@@ -94,17 +106,18 @@ class FolderSource:
             if entry.is_symlink():
                 self._check_link(path, above[0])
             try:
-                mode = entry.stat().st_mode
+                is_folder, is_file = entry.is_dir(), entry.is_file()
+                size = entry.stat().st_size
             except OSError as error:
                 raise InvalidBuild(_unreadable(self.name, path, error)) from error
-            if stat.S_ISDIR(mode):
+            if is_folder:
                 real = os.path.realpath(entry.path)
                 if real in above:
                     raise InvalidBuild(f"{self.name}: link {path!r} leads back to a folder above it: remove it")
                 yield from self._walk(f"{path}/", (*above, real))
-            elif stat.S_ISREG(mode):
+            elif is_file:
                 check_path(path, self.name)
-                check_size(path, entry.stat().st_size, self.name)
+                check_size(path, size, self.name)
                 yield path
             else:
                 raise InvalidBuild(f"{self.name}: {path!r} is neither a file nor a folder: remove it from the build")

@@ -15,7 +15,7 @@ class KnownFiles:
 
     def __init__(self, manifest: Manifest) -> None:
         self._wanted = {file.key: file for file in manifest.files if file.cache_class is CacheClass.SHARED}
-        self._known: dict[str, tuple[ObjectHeaders, str]] = {}
+        self._known: dict[str, tuple[ObjectHeaders | None, str]] = {}
         self._headers: dict[ObjectHeaders, ObjectHeaders] = {}
         self._conflicts: dict[str, SharedFileConflict] = {}
 
@@ -26,6 +26,9 @@ class KnownFiles:
         wanted = self._wanted.get(file.key)
         if wanted is None:
             return
+        if file is wanted:
+            self._known[wanted.key] = (None, build_id)
+            return
         if file.sha256 != wanted.sha256:
             self._conflicts[wanted.key] = shared_file_conflict(
                 wanted.path, there=file.sha256, here=wanted.sha256, where=f"build {build_id!r}"
@@ -34,8 +37,8 @@ class KnownFiles:
         # Nearly all have the same few headers: one copy of each.
         self._known[wanted.key] = (self._headers.setdefault(file.headers, file.headers), build_id)
 
-    def find(self, key: str) -> tuple[ObjectHeaders, str] | None:
-        """What a key is served with, and a build that has it; None if no build has.
+    def find(self, key: str) -> tuple[ObjectHeaders | None, str] | None:
+        """What a key is served with (None: as wanted), and a build that has it; None if no build has.
 
         Raises:
             SharedFileConflict: A build has other bytes there.

@@ -1,7 +1,7 @@
 """Publish a build: the whole story, for the command line, the custom resource and whoever imports it."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
@@ -12,6 +12,7 @@ from bluegreen_cdn.domain.header_rules import HeaderRules
 from bluegreen_cdn.domain.manifest import (
     MANIFEST_PREFIX,
     Manifest,
+    ManifestFile,
     build_of_manifest_key,
     check_mode,
     is_claim_key,
@@ -105,7 +106,7 @@ def plan_for(
         rules=rules,
         mode=mode,
         headers=headers,
-        retained=retained_manifests(store, first=build_id),
+        retained=lambda files: retained_manifests(store, first=build_id, known=files),
         source=source.name,
     )
     plan = heed(plan, condemned, published)
@@ -115,7 +116,9 @@ def plan_for(
     return replace(plan, warnings=(*plan.warnings, *closure_warnings(closure)))
 
 
-def retained_manifests(store: ObjectStore, *, first: str | None = None) -> Iterator[ManifestStream]:
+def retained_manifests(
+    store: ObjectStore, *, first: str | None = None, known: Mapping[str, ManifestFile] | None = None
+) -> Iterator[ManifestStream]:
     """The manifests in a bucket, in the order of their keys, each read as its files are gone through.
 
     The next few are asked for meanwhile, so that many builds cost no more time than bytes, and no memory.
@@ -123,6 +126,7 @@ def retained_manifests(store: ObjectStore, *, first: str | None = None) -> Itera
     Args:
         store: The bucket.
         first: A build whose manifest comes before all others. Default: none.
+        known: Files by their paths that other builds have, too; see `ManifestStream.open`. Default: none.
 
     Raises:
         UnsupportedFormat: One is of a newer version of this package.
@@ -141,7 +145,7 @@ def retained_manifests(store: ObjectStore, *, first: str | None = None) -> Itera
     with ThreadPoolExecutor(max_workers=MANIFESTS_READ_AHEAD) as pool:
         while True:
             while len(opened) < MANIFESTS_READ_AHEAD and (build_id := next(remaining, None)) is not None:
-                opened.append(pool.submit(open_manifest, store, build_id))
+                opened.append(pool.submit(open_manifest, store, build_id, known))
             if not opened:
                 return
             try:
@@ -159,15 +163,20 @@ def find_manifest(store: ObjectStore, build_id: str) -> Manifest | None:
     return load_manifest(store, build_id) if key in store.list_keys(key) else None
 
 
-def open_manifest(store: ObjectStore, build_id: str) -> ManifestStream:
+def open_manifest(store: ObjectStore, build_id: str, known: Mapping[str, ManifestFile] | None = None) -> ManifestStream:
     """The manifest of a build, whose files are read as they are gone through.
+
+    Args:
+        store: The bucket.
+        build_id: The build.
+        known: Files by their paths that it may have, too; see `ManifestStream.open`. Default: none.
 
     Raises:
         NotFound: The build does not exist.
         UnsupportedFormat: A newer version of this package wrote it.
         ForeignState: It is not a manifest, or another build's.
     """
-    return ManifestStream.open(store.lines(manifest_key(build_id)), build_id)
+    return ManifestStream.open(store.lines(manifest_key(build_id)), build_id, known)
 
 
 def load_manifest(store: ObjectStore, build_id: str) -> Manifest:
