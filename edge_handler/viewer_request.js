@@ -31,8 +31,8 @@ async function handler(event) {
   const chosen = await choose(event, plan.kind === 'entry');
   if (!chosen.build) return answer(503);
   request.headers['x-build-id'] = { value: chosen.build };
-  // Where no origin request follows, the path gets its build here.
-  if (plan.direct) request.uri = '/builds/' + chosen.build + request.uri;
+  // In the behaviours without an origin request the path gets its build here.
+  if (CONFIG.direct) request.uri = '/builds/' + chosen.build + request.uri;
   cf.logCustomData('build=' + chosen.build + ' role=' + chosen.role);
   return request;
 }
@@ -52,12 +52,11 @@ function planRequest(uri, accept, destination) {
   const reserved = top === 'shared' || top === 'manifests' || top === 'builds';
   const kind = reserved ? '' : classify(path);
   if (kind === 'shared') return planned(kind, 'shared/' + path);
-  const direct = top === 'builds' || CONFIG.folder.test(path);
-  if (kind === 'entry') return planned(kind, path, direct);
+  if (kind === 'entry') return planned(kind, path);
   // Before the buckets' own folders: a page may well be called /shared or /builds/7. It is the site's, of no old build.
-  if (wantsDocument(path, accept, destination)) return planned('entry', documentPath(path), direct);
+  if (wantsDocument(path, accept, destination)) return planned('entry', documentPath(path));
   if (top === 'builds') return planBuilt(path);
-  return planned(reserved ? 'missing' : 'file', path, direct);
+  return planned(reserved ? 'missing' : 'file', path);
 }
 
 function planBuilt(path) {
@@ -97,8 +96,8 @@ function documentPath(path) {
   return CONFIG.mode === 'directory' ? folder + '/index.html' : folder + '.html';
 }
 
-function planned(kind, path, direct) {
-  return { kind, direct, uri: '/' + path.split('/').map(encodeURIComponent).join('/').replace(/%40/g, '@') };
+function planned(kind, path) {
+  return { kind, uri: '/' + path.split('/').map(encodeURIComponent).join('/').replace(/%40/g, '@') };
 }
 
 // What comes after the path of a precompressed variant. A part is of the file itself, as browsers ask for it too.

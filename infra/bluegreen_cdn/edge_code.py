@@ -34,7 +34,13 @@ def edge_handler_path() -> Path:
 
 
 def render_function(
-    source: str, rules: ClassificationRules, mode: DocumentMode | str, site: str, *, precompress: bool = True
+    source: str,
+    rules: ClassificationRules,
+    mode: DocumentMode | str,
+    site: str,
+    *,
+    precompress: bool = True,
+    direct: bool = False,
 ) -> str:
     """Makes the code of a CloudFront Function: configuration put in, white space out, function names shortened.
 
@@ -44,6 +50,7 @@ def render_function(
         mode: The site's document mode: `spa`, `directory` or `html`.
         site: The site's name.
         precompress: The site's builds have precompressed variants. Default: they have.
+        direct: It is for the behaviours in which no origin request follows. Default: it is not.
 
     Raises:
         InvalidRules: The source has no place for the configuration, or the rules make it too large for CloudFront.
@@ -53,7 +60,7 @@ def render_function(
             f"the function's source must hold {PLACEHOLDER} once; it holds it {source.count(PLACEHOLDER)} times"
         )
     # Only what the function uses: viewer response has no business with folders.
-    members = function_config(rules, mode, site, precompress=precompress).items()
+    members = function_config(rules, mode, site, precompress=precompress, direct=direct).items()
     used = ",".join(f"{name}:{literal}" for name, literal in members if f"CONFIG.{name}" in source)
     # After minifying, for the minifier need not understand our regular expressions.
     code = _minified(_with_short_names(source)).replace("={}", "={" + used + "}", 1)

@@ -140,6 +140,15 @@ def test_documents_pass_through_all_three_functions_and_files_through_one(templa
     assert all(behaviour["ResponseHeadersPolicyId"] for behaviour in behaviours(templates).values())
 
 
+def test_the_function_puts_the_build_before_the_path_exactly_where_no_origin_request_does(templates: Any) -> None:
+    functions = templates.of_type("AWS::CloudFront::Function")
+    for path, behaviour in behaviours(templates).items():
+        for association in behaviour.get("FunctionAssociations", []):
+            code = functions[association["FunctionARN"]["Fn::GetAtt"][0]]["Properties"]["FunctionCode"]
+            if association["EventType"] == "viewer-request" and path != "/_bluegreen/*":
+                assert ("direct:true" in code) == ("origin-request" not in events(behaviour)), path
+
+
 def test_every_hashed_folder_has_a_behaviour_and_the_narrow_paths_come_first(synthesise: Any) -> None:
     paths = list(behaviours(synthesise(rules=ClassificationRules(hashed_folders=("static/", "my/chunks/")))))
     assert paths == ["default", "/static/*", "/my/chunks/*", "/builds/*", "/_bluegreen/client.*", "/_bluegreen/*"]
@@ -299,6 +308,7 @@ def test_functions_read_the_store_and_carry_the_rules(templates: Any) -> None:
     functions = templates.of_type("AWS::CloudFront::Function")
     assert {function["Properties"]["Name"] for function in functions.values()} == {
         "bluegreen-shop-viewer-request",
+        "bluegreen-shop-hashed-request",
         "bluegreen-shop-viewer-response",
     }
     for function in functions.values():

@@ -15,11 +15,11 @@ def test_every_pattern_is_a_literal_in_ascii() -> None:
     config = function_config(RULES, "spa", "shop")
     assert set(config) == {
         "site", "mode", "entry", "unhashed", "hashed", "folder", "companion", "token", "tokenFolder",
-        "compressible", "brotli", "gzip",
+        "compressible", "brotli", "gzip", "direct",
     }  # fmt: skip
     for name, literal in config.items():
         assert literal.isascii(), name
-        if name not in ("site", "mode"):
+        if name not in ("site", "mode", "direct"):
             assert literal.startswith("/")
             assert literal.endswith("/i" if name == "compressible" else "/")
             # Nothing ends the literal early, for that would be code of the user's making.

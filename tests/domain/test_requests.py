@@ -131,11 +131,6 @@ def test_long_paths_are_no_trouble() -> None:
         assert asked("/assets/" + part * 300 + "x!.png", dest="image")[0] is Plan.FILE
 
 
-def test_the_behaviours_without_an_origin_request_are_direct() -> None:
-    for uri, direct in (("/assets/a.png", True), ("/assets/list", True), ("/builds/7", True), ("/a.png", False)):
-        assert plan_request(uri, RULES, SPA, accept="text/html").direct is direct
-
-
 def test_an_unknown_mode_is_named() -> None:
     with pytest.raises(InvalidRules, match="no document mode 'mpa'; there are spa, directory, html"):
         DocumentMode.parse("mpa")

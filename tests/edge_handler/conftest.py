@@ -42,6 +42,14 @@ class EdgeFunctions:
             )
             for name in ("viewer_request", "viewer_response")
         }
+        self.code["hashed_request"] = render_function(
+            (edge_handler_path() / "viewer_request.js").read_text(),
+            self.rules,
+            self.mode,
+            "shop",
+            precompress=self.precompress,
+            direct=True,
+        )
         self.functions = {name: Function(name, code) for name, code in self.code.items()}
 
     def event(
@@ -67,9 +75,9 @@ class EdgeFunctions:
             },
         }
 
-    def request(self, event: Mapping[str, Any], store: Mapping[str, str] | None) -> Any:
+    def request(self, event: Mapping[str, Any], store: Mapping[str, str] | None, *, direct: bool = False) -> Any:
         """What viewer request makes of an event; `store` is None when the KeyValueStore cannot be read."""
-        return self._run("viewer_request", event, store)
+        return self._run("hashed_request" if direct else "viewer_request", event, store)
 
     def response(
         self, event: Mapping[str, Any], headers: Mapping[str, str], store: Mapping[str, str] | None, status: int = 200
@@ -92,6 +100,7 @@ class EdgeFunctions:
         destination: str = "",
         encoding: str = "",
         ranged: bool = False,
+        direct: bool = False,
         retained: tuple[str, ...] = (),
     ) -> tuple[object, ...]:
         """The same decision by the Python twin, as `answer_of` tells it."""
@@ -113,7 +122,7 @@ class EdgeFunctions:
         decision: Decision = decide(state, visitor, kind, retained=retained)
         if decision.build is None:
             return ("status", 503)
-        prefix = f"/builds/{decision.build}" if plan.direct else ""
+        prefix = f"/builds/{decision.build}" if direct else ""
         return ("request", prefix + plan.uri, decision.build)
 
     def answer_of(self, value: Any) -> tuple[object, ...]:

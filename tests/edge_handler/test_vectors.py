@@ -48,6 +48,7 @@ def test_routing(edge: Any, vector: dict[str, Any]) -> None:
         destination=vector.get("destination", ""),
         encoding=vector.get("encoding", ""),
         ranged="range" in vector,
+        direct="behaviour" in vector,
         retained=retained,
     )
     assert _reduced(by_twin) == vector["expect"]
@@ -59,7 +60,8 @@ def test_routing(edge: Any, vector: dict[str, Any]) -> None:
         cookies={name: value for name, value in cookies.items() if value},
     )
     store = {f"build/{build}": '{"format":1}' for build in retained}
-    at_edge = edge.request(event, None if state is None else {**store, "routing": state.to_json()})
+    values = None if state is None else {**store, "routing": state.to_json()}
+    at_edge = edge.request(event, values, direct="behaviour" in vector)
     assert _reduced(edge.answer_of(at_edge)) == vector["expect"]
     assert edge.answer_of(at_edge) == by_twin
 

@@ -68,6 +68,7 @@ visitor_cookies = st.one_of(
     destination=st.sampled_from(["", "document", "empty", "script", "iframe", "image"]),
     encoding=ENCODINGS,
     ranged=st.booleans(),
+    direct=st.booleans(),
     retained=st.lists(BUILDS, max_size=3).map(tuple),
 )
 def test_python_and_javascript_decide_the_same(
@@ -82,6 +83,7 @@ def test_python_and_javascript_decide_the_same(
     destination: str,
     encoding: str,
     ranged: bool,
+    direct: bool,
     retained: tuple[str, ...],
 ) -> None:
     # An empty cookie is no cookie: browsers send none.
@@ -103,7 +105,7 @@ def test_python_and_javascript_decide_the_same(
             cookies={name: value for name, value in cookies.items() if value},
             ip=ip,
         )
-        found = edge.request(event, None if state is None else {**store, "routing": state.to_json()})
+        found = edge.request(event, None if state is None else {**store, "routing": state.to_json()}, direct=direct)
         expected = edge.expected(
             uri,
             visitor,
@@ -112,6 +114,7 @@ def test_python_and_javascript_decide_the_same(
             destination=destination,
             encoding=encoding,
             ranged=ranged,
+            direct=direct,
             retained=retained,
         )
         if expected[0] == "request" and str(expected[1]).startswith("/_bluegreen"):
@@ -238,7 +241,7 @@ def test_nothing_else_is_internal(edge: Any) -> None:
     assert edge.request(edge.event("/_bluegreen/secret"), store)["statusCode"] == 404
 
 
-@pytest.mark.parametrize("name", ["viewer_request", "viewer_response"])
+@pytest.mark.parametrize("name", ["viewer_request", "hashed_request", "viewer_response"])
 def test_the_functions_are_small_and_njs_reads_them(edge_of_mode: Any, name: str, tmp_path: Path) -> None:
     code = edge_of_mode["spa"].code[name]
     assert len(code.encode()) < 9 * 1024

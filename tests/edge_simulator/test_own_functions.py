@@ -12,8 +12,10 @@ from bluegreen_cdn.domain.classification import ClassificationRules
 from bluegreen_cdn.domain.routing import RoutingState
 from bluegreen_cdn.domain.tokens import TokenPurpose, sign_token
 from bluegreen_cdn.edge_code import edge_handler_path, render_function
+from bluegreen_cdn.local.edge.cloud import FunctionRecord
 
 STORE_ARN = "arn:aws:cloudfront::111122223333:key-value-store/bluegreen-shop"
+HASHED_ARN = "arn:aws:cloudfront::111122223333:function/hashed"
 YEAR = (31_536_000, 31_536_000, 31_536_000)
 SCRIPT = "export const shared = 1;\n" * 200
 HTML = {"accept": "text/html", "sec_fetch_dest": "document"}
@@ -29,8 +31,8 @@ def put_with_variants(site, key: str, body: str, **headers: str) -> None:
 def shop(site):
     folder, rules = edge_handler_path(), ClassificationRules.default()
 
-    def source(name: str) -> str:
-        return render_function((folder / name).read_text(), rules, "spa", "shop")
+    def source(name: str, *, direct: bool = False) -> str:
+        return render_function((folder / name).read_text(), rules, "spa", "shop", direct=direct)
 
     def route(**more):
         state = RoutingState(epoch=1, stable="b1", **more)
@@ -43,7 +45,9 @@ def shop(site):
     route()
     site.route = route
     site.on_request(source("viewer_request.js"))
-    request_only = dict(site.behavior["FunctionAssociations"])
+    code = source("viewer_request.js", direct=True)
+    site.cloud.functions[HASHED_ARN] = FunctionRecord(name="hashed", etag="1", code=code, store_arns=(STORE_ARN,))
+    hashed = {"Quantity": 1, "Items": [{"EventType": "viewer-request", "FunctionARN": HASHED_ARN}]}
     site.on_response(source("viewer_response.js"))
     site.at_edge((folder / "origin_request.py").read_text())
     site.policy("keyed", headers=["x-build-id"], gzip=True, ttl=YEAR)
@@ -54,7 +58,7 @@ def shop(site):
             "TargetOriginId": "primary",
             "CachePolicyId": "by-path",
             "Compress": False,
-            "FunctionAssociations": request_only,
+            "FunctionAssociations": hashed,
         }
     )
     for build in ("b1", "b2"):
@@ -186,6 +190,18 @@ def test_a_document_comes_compressed_and_still_leaves_its_build_behind(shop):
 def test_a_page_in_a_hashed_folder_comes_compressed(shop):
     page = shop.get("/assets/list", accept_encoding="br", **HTML)
     assert (page.header("content-encoding"), brotli.decompress(page.body)) == ("br", b"<p>b1")
+
+
+def test_behaviours_may_lag_behind_the_rules(shop):
+    """A folder is hashed for the functions before or after it has a behaviour of its own: both find its other files."""
+    shop.put("builds/b1/assets/hero.jpg", "hero", x_amz_meta_build_id="b1")
+    shop.put("builds/b1/docs/hero.jpg", "other", x_amz_meta_build_id="b1")
+    assert shop.get("/assets/hero.jpg").body == b"hero"
+    lagging = dict(shop.further[0], PathPattern="/docs/*")
+    shop.further[:] = [lagging]
+    shop.deploy()
+    assert shop.get("/assets/hero.jpg").body == b"hero"
+    assert shop.get("/docs/hero.jpg").body == b"other"
 
 
 def test_the_edge_compresses_what_has_no_variants(shop):

@@ -173,7 +173,7 @@ class EdgeDistribution(Construct):
             cache_policy=self.policies.by_path,
             response_headers_policy=self._headers,
             compress=not precompress,
-            function_associations=[self.functions.request_association()],
+            function_associations=[self.functions.hashed_association()],
         )
 
     def _client_script_behaviour(self, signals: cloudfront.IOrigin) -> cloudfront.BehaviorOptions:

@@ -20,6 +20,7 @@ class EdgeFunctions(Construct):
 
     Attributes:
         viewer_request: Chooses the build.
+        hashed_request: The same where no origin request follows, which would put the build before the path.
         viewer_response: Makes the choice stick.
         origin_request: A numbered version of the Lambda@Edge function; CloudFront takes no alias.
     """
@@ -48,14 +49,16 @@ class EdgeFunctions(Construct):
         """
         super().__init__(scope, construct_id)
 
-        def function(part: str, source: str, comment: str) -> cloudfront.Function:
+        def function(
+            part: str, source: str, comment: str, *, called: str | None = None, direct: bool = False
+        ) -> cloudfront.Function:
             code = render_function(
-                (edge_handler_path() / source).read_text(), rules, mode, name, precompress=precompress
+                (edge_handler_path() / source).read_text(), rules, mode, name, precompress=precompress, direct=direct
             )
             return cloudfront.Function(
                 self,
                 part,
-                function_name=resource_name(name, source.removesuffix(".js").replace("_", "-")),
+                function_name=resource_name(name, called or source.removesuffix(".js").replace("_", "-")),
                 code=cloudfront.FunctionCode.from_inline(code),
                 comment=comment,
                 key_value_store=key_value_store,
@@ -63,6 +66,13 @@ class EdgeFunctions(Construct):
             )
 
         self.viewer_request = function("ViewerRequest", "viewer_request.js", f"{name}: which build a visitor sees")
+        self.hashed_request = function(
+            "HashedRequest",
+            "viewer_request.js",
+            f"{name}: where hashed files are",
+            called="hashed-request",
+            direct=True,
+        )
         self.viewer_response = function("ViewerResponse", "viewer_response.js", f"{name}: the choice sticks")
         self.origin_request = self._origin_request(name)
 
@@ -70,6 +80,12 @@ class EdgeFunctions(Construct):
         """The viewer-request function in its place."""
         return cloudfront.FunctionAssociation(
             function=self.viewer_request, event_type=cloudfront.FunctionEventType.VIEWER_REQUEST
+        )
+
+    def hashed_association(self) -> cloudfront.FunctionAssociation:
+        """The viewer-request function in its place where no origin request follows."""
+        return cloudfront.FunctionAssociation(
+            function=self.hashed_request, event_type=cloudfront.FunctionEventType.VIEWER_REQUEST
         )
 
     def response_association(self) -> cloudfront.FunctionAssociation:

@@ -248,10 +248,6 @@ class ClassificationRules:
         """Whether a file follows the rollout: what `classify` says, for whoever wants to know no more."""
         return len(path) <= LONGEST_KEY and self._compiled[0].search(path) is not None
 
-    def in_hashed_folder(self, path: str) -> bool:
-        """Whether a path lies in a hashed folder, be its name hashed or not."""
-        return self._compiled[3].search(path) is not None
-
     def to_json(self) -> dict[str, Any]:
         """The rules as they stand in a manifest."""
         return {

@@ -17,7 +17,7 @@ from bluegreen_cdn.domain.requests import DocumentMode, accepts_pattern
 
 
 def function_config(
-    rules: ClassificationRules, mode: DocumentMode | str, site: str, *, precompress: bool = True
+    rules: ClassificationRules, mode: DocumentMode | str, site: str, *, precompress: bool = True, direct: bool = False
 ) -> dict[str, str]:
     """The members of the functions' `CONFIG`, as JavaScript source.
 
@@ -26,6 +26,8 @@ def function_config(
         mode: The site's document mode: `spa`, `directory` or `html`.
         site: The site's name.
         precompress: The site's builds have precompressed variants. Default: they have.
+        direct: No origin request follows, so that viewer request itself puts `/builds/<id>` before the path. Told to
+            the function, for path and behaviours may not change at the same moment. Default: one follows.
 
     Raises:
         InvalidRules: There is no such mode.
@@ -34,6 +36,7 @@ def function_config(
     return {
         "site": json.dumps(site),
         "mode": json.dumps(str(DocumentMode.parse(mode))),
+        "direct": json.dumps(direct),
         "entry": _literal(patterns.entry),
         "unhashed": _literal(patterns.unhashed),
         "hashed": _literal(patterns.hashed),

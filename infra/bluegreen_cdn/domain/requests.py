@@ -47,9 +47,9 @@ class Plan(StrEnum):
     SHARED = "shared"
     """`/shared/…`, for all builds."""
     ENTRY = "entry"
-    """Build by slot."""
+    """Build by slot; the origin request adds the build to the path, or viewer request where none follows."""
     FILE = "file"
-    """Build of the visitor's last document; the origin request adds the build to the path."""
+    """Build of the visitor's last document; else as `ENTRY`."""
     BUILT = "built"
     """`/builds/<id>/…`, asked for as such."""
     INTERNAL = "internal"
@@ -67,12 +67,10 @@ class PlannedRequest:
     Attributes:
         plan: What is to be done.
         uri: The path that goes on; where a precompressed variant answers, that variant's.
-        direct: No origin request follows in this path's behaviour: viewer request itself adds `/builds/<id>`.
     """
 
     plan: Plan
     uri: str
-    direct: bool = False
 
 
 def accepts_pattern(encoding: str) -> str:
@@ -162,16 +160,15 @@ def _plan(
     cache_class = None if reserved else rules.classify(path)
     if cache_class is CacheClass.SHARED:
         return PlannedRequest(Plan.SHARED, _encode(f"shared/{path}"))
-    direct = top == "builds" or rules.in_hashed_folder(path)
     if cache_class is CacheClass.ENTRY:
-        return PlannedRequest(Plan.ENTRY, _encode(path), direct)
+        return PlannedRequest(Plan.ENTRY, _encode(path))
     # Before the buckets' own folders: a page may well be called /shared or /builds/7, and is of no old build.
     if wants_document(path, mode, accept=accept, fetch_destination=fetch_destination):
-        return PlannedRequest(Plan.ENTRY, _encode(_document(path, mode)), direct)
+        return PlannedRequest(Plan.ENTRY, _encode(_document(path, mode)))
     if top == "builds":
         build, _, name = rest.partition("/")
         return _plan_built(path, build, name, rules.classify(name))
-    return PlannedRequest(Plan.MISSING if reserved else Plan.FILE, _encode(path), direct and not reserved)
+    return PlannedRequest(Plan.MISSING if reserved else Plan.FILE, _encode(path))
 
 
 def _plan_built(path: str, build: str, name: str, cache_class: CacheClass) -> PlannedRequest:
