@@ -1,5 +1,6 @@
 """A bucket in S3, or in a store that speaks its protocol."""
 
+import contextlib
 from collections.abc import Iterator
 from typing import IO, Any, BinaryIO
 
@@ -18,6 +19,7 @@ _BODY_DIFFERS = {
     "InvalidDigest",
     "IncompleteBody",
 }
+_UNEXPLAINED = {"400", "403"}
 
 
 class S3ObjectStore:
@@ -103,6 +105,10 @@ class S3ObjectStore:
             if error.code == "NoSuchBucket":
                 raise
             return None
+        except CloudError as error:
+            if error.code in _UNEXPLAINED:
+                self._explain(key)
+            raise
         return StoredObject(
             key=key,
             size=answer["ContentLength"],
@@ -117,6 +123,11 @@ class S3ObjectStore:
             version=answer.get("VersionId", ""),
             modified=answer["LastModified"].timestamp() if "LastModified" in answer else 0.0,
         )
+
+    def _explain(self, key: str) -> None:
+        """Raise why an object's head is refused: such an answer has no body to say it, that to a GET has."""
+        with contextlib.suppress(NotFound), translate_errors("s3", "HeadObject", f"{self.name}/{key}"):
+            self._s3.get_object(Bucket=self.bucket, Key=key, Range="bytes=0-0")["Body"].close()
 
     def get(self, key: str) -> bytes:
         """The bytes of an object."""
