@@ -9,6 +9,7 @@ import argparse
 import os
 import platform
 import random
+import re
 import shutil
 import signal
 import statistics
@@ -40,33 +41,63 @@ class Row:
 
 
 def make_tree(root: Path, files: int, size: int) -> None:
-    """A build of hashed scripts and, one in a hundred, documents; sizes spread as those of real builds are."""
+    """A build of hashed scripts and, one in a hundred, documents that load them; sizes spread as those of real builds.
+
+    Every script imports the first one, so that all of them are looked through for what they refer to.
+    """
     numbers = random.Random(files)
-    letters = (string.ascii_letters + string.digits + " ;(){}").encode()
-    filler = bytes(numbers.choices(letters, k=4_000_000))
-    for number in range(files):
+    code = _code(numbers)
+    every = int(1 / DOCUMENTS)
+    names = [f"chunk{number:05}-{numbers.getrandbits(40):010x}.js" if number % every else "" for number in range(files)]
+    common = f'import{{a}}from"./{names[1]}";\n'
+    for number, name in enumerate(names):
         wanted = max(40, int(numbers.lognormvariate(0, 1.2) * size / files / 2.05))
-        start = numbers.randrange(len(filler) - 200_000)
-        body = (filler[start : start + wanted] + filler * (wanted // len(filler) + 1))[:wanted]
-        if number % int(1 / DOCUMENTS) == 0:
-            path = root / ("index.html" if number == 0 else f"pages/p{number:05}/index.html")
-            body = b"<!doctype html><title>page</title><p>" + body.replace(b"<", b"")
+        start = code.index("\n", numbers.randrange(len(code) // 2)) + 1
+        body = (code * (wanted // len(code) + 2))[start : start + wanted]
+        if name:
+            path = root / "assets" / name
+            text = common + body if number > 1 else body
         else:
-            path = root / f"assets/chunk{number:05}-{numbers.getrandbits(40):010x}.js"
+            path = root / ("index.html" if number == 0 else f"pages/p{number:05}/index.html")
+            scripts = "".join(f"<script type=module src=/assets/{each}></script>" for each in names[number:][1:every])
+            text = f"<!doctype html><title>page</title>{scripts}<p>{body.replace('<', '')}"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(body)
+        path.write_text(text)
+
+
+def _code(numbers: random.Random) -> str:
+    """Four million characters that look like what a bundler writes."""
+    kinds = (
+        "function {0}({1}){{return {1}.{2}?{1}:void 0}}",
+        "const {0}=({1},{2})=>{{{1}.push('{2}: '+{2});return `${{{1}.{0}}}-{2}`}};",
+        'var {0}={{{1}:"{2} {0}",{2}:[1,2,{1}]}};',
+        'if(/[{0}]+\\/{1}$/.test({2})&&!{2}.{0})throw new Error("{1}");',
+        "/* {0} */for(let {1}=0;{1}<{2}.length;{1}++){0}({2}[{1}]/2);",
+    )
+
+    def name() -> str:
+        return "".join(numbers.choices(string.ascii_letters, k=numbers.randint(2, 9)))
+
+    lines, length = [], 0
+    while length < 4_000_000:
+        lines.append(numbers.choice(kinds).format(name(), name(), name()))
+        length += len(lines[-1]) + 1
+    return "\n".join(lines)
 
 
 def next_build(tree: Path, target: Path) -> int:
     """A rebuild: 2 % of the files have changed (all documents, and some scripts, under new names)."""
     shutil.copytree(tree, target)  # fresh times, as after a build
-    scripts, documents = sorted(target.glob("assets/*")), sorted(target.rglob("*.html"))
+    scripts, documents = sorted(target.glob("assets/*"))[1:], sorted(target.rglob("*.html"))
     changed = max(1, int((len(scripts) + len(documents)) * CHANGED) - len(documents))
+    renamed = {}
     for number, script in enumerate(scripts[:: len(scripts) // changed][:changed]):
-        script.write_bytes(b"!" + script.read_bytes())
-        script.rename(script.with_name(f"chunk-new{number}-{number:010x}.js"))
+        script.write_bytes(script.read_bytes() + b"!0;")
+        renamed[script.name] = f"chunk-new{number}-{number:010x}.js"
+        script.rename(script.with_name(renamed[script.name]))
     for document in documents:
-        document.write_bytes(document.read_bytes() + b"\n<!-- rebuilt -->")
+        text = re.sub("chunk[^>]+", lambda match: renamed.get(match[0], match[0]), document.read_text())
+        document.write_text(text + "\n<!-- rebuilt -->")
     return changed + len(documents)
 
 

@@ -5,11 +5,13 @@ from collections.abc import Mapping
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bluegreen_cdn.domain import closure as closure_module
 from bluegreen_cdn.domain.classification import ClassificationRules
 from bluegreen_cdn.domain.closure import Closure, Dangling, find_closure
+from bluegreen_cdn.domain.references_script import scan_script
 from bluegreen_cdn.domain.requests import DocumentMode
 from bluegreen_cdn.errors import InvalidRules
 
@@ -288,3 +290,73 @@ def test_exactly_what_can_be_reached_is_missed(
             waiting += graph[path] - {lost}
     expected = {(path, lost) for path in reached if lost in graph[path]}
     assert {(dangling.referrer, dangling.path) for dangling in closure(left).missing} == expected
+
+
+TARGETS = st.sampled_from(
+    [
+        *(
+            "/a.js",
+            "./a.js",
+            "a.js",
+            "../a.js",
+            "../../a.js",
+            "x/../a.js",
+            "/x/a.js",
+            "./y/b.css",
+            "b.css?v=1",
+            "#a.js",
+        ),
+        *("/shared/a.js", "/builds/one/a.js", "/_bluegreen/client.js", "/_bluegreen/x.js", "/.well-known/x.js"),
+        *("/index.html", "x/", "..", "/x/y", "//x/a.js", "http://site.invalid/a.js", "%61.js", "a b.js", "ä.js"),
+        *("/assets/a-B3x9aZ0q.js", "#a.js"),
+    ]
+)
+PLACES = st.sampled_from(
+    [
+        *(
+            "a.js",
+            "b.css",
+            "x/a.js",
+            "x/y/b.css",
+            "x/index.html",
+            "x/y.html",
+            "assets/a-B3x9aZ0q.js",
+            "ä.js",
+            "x/ä/c.js",
+        ),
+        *("shared/a.js", "_bluegreen/x.js", ".well-known/x.js", "a b.js", "builds/one/a.js"),
+    ]
+)
+
+
+@settings(max_examples=300)
+@given(st.data(), st.sampled_from([SPA, DIRECTORY, HTML]))
+def test_the_short_ways_lead_to_the_same(data: st.DataObject, mode: DocumentMode) -> None:
+    def text(path: str) -> str:
+        targets = data.draw(st.lists(TARGETS, max_size=3))
+        if path.endswith(".html"):
+            base = data.draw(st.sampled_from(["", "<base href=/x/>", "<base href=http://site.invalid/x/y/>"]))
+            return base + "".join(f"<script src='{target}'></script><a href='{target}'></a>" for target in targets)
+        if path.endswith(".css"):
+            return "".join(f"@import '{target}';" for target in targets)
+        listed = ",".join(f'"{target}"' for target in targets)
+        some = "".join(f"{data.draw(st.sampled_from(['', '// ']))}import('{target}')\n" for target in targets)
+        return f"{some}__vite__mapDeps=(i,m=__vite__mapDeps,d=(m.f||(m.f=[{listed}])))=>1"
+
+    files = {path: text(path) for path in sorted({"index.html", *data.draw(st.sets(PLACES, min_size=1))})}
+    allow = data.draw(st.sampled_from([(), ("**/a.js",)]))
+    quickly = closure(files, mode, build_id="one", allow=allow)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(closure_module, "_plain_path", lambda *_: None)
+        patch.setattr(closure_module, "_scan_script_quickly", scan_script)
+        slowly = closure(files, mode, build_id="one", allow=allow)
+    same = ("missing", "elsewhere", "allowed", "unread")
+    assert [getattr(quickly, name) for name in same] == [getattr(slowly, name) for name in same]
+    assert quickly.scanned >= slowly.scanned
+
+
+def test_what_only_looks_like_an_import_is_told_apart_where_it_matters() -> None:
+    said = {"index.html": "<script src=a.js></script>", "a.js": "t='import(\"./b.js\")'"}
+    assert missing(said) == []
+    assert missing({**said, "b.js": "import('./gone.js')"}) == []
+    assert missing({**said, "a.js": "import('./b.js')", "b.js": "import('./gone.js')"}) == ["gone.js"]

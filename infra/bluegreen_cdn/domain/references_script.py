@@ -38,23 +38,28 @@ _BEFORE_AN_OPERAND = {
 }
 _WORD_BEFORE = re.compile(r"[\w$]+")
 
-_PRELOAD_LIST = re.compile(
-    r"""__vite__mapDeps\b[^\[\]]{0,200}?=\s*\[(?P<names>(?:\s*"(?:[^"\\\n]|\\.)*+"\s*,?)*+\s*)\]"""
-)
+_PRELOADS = "__vite__mapDeps"
+_PRELOAD_LIST = re.compile(_PRELOADS + r"""\b[^\[\]]{0,200}?=\s*\[(?P<names>(?:\s*"(?:[^"\\\n]|\\.)*+"\s*,?)*+\s*)\]""")
 _NAME = re.compile(r'"([^"\\]+)"')
 _NEXT_FILE = re.compile(r'"(static/[^"\\]+\.(?:js|css))"')
 
 
-def scan_script(text: str) -> Scan:
-    """Find the files that a script, module or not, names as such."""
+def scan_script(text: str, *, certain: bool = True) -> Scan:
+    """Find the files that a script, module or not, names as such.
+
+    Args:
+        text: The script.
+        certain: Tell code from what only looks like it, in a string or a comment, which takes most of the time. If not,
+            everything that looks like a reference is found: all that would be found otherwise, and more.
+    """
     found: dict[Reference, None] = {}
     imports = {match.start(): match for match in _possible_imports(text)}
     if imports:
-        for position in _keywords(text, max(imports)):
+        for position in _keywords(text, max(imports)) if certain else imports:
             if match := imports.get(position):
                 kind = ReferenceKind.LAZY if match["call"] else ReferenceKind.LOAD
                 found[Reference(match["target"], kind)] = None
-    for listed in _PRELOAD_LIST.finditer(text):
+    for listed in _PRELOAD_LIST.finditer(text) if _PRELOADS in text else ():
         # Relative to the script or to Vite's base, as the browser is told elsewhere.
         for name in _NAME.findall(listed["names"]):
             found[Reference(name, ReferenceKind.LAZY, from_above=True)] = None

@@ -5,7 +5,7 @@ import io
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO, Self
+from typing import BinaryIO, Self, cast
 
 from bluegreen_cdn.defaults import HASH_BATCH_FILES, HASH_BUFFER_BYTES, HASH_WORKERS, SMALL_FILE_BYTES
 from bluegreen_cdn.errors import FileChanged, InvalidBuild
@@ -68,7 +68,7 @@ class FolderSource:
     def open(self, file: SourceFile) -> BinaryIO:
         """The bytes of a file."""
         try:
-            stream = open(self._top + file.path, "rb")  # noqa: SIM115  the caller closes it
+            stream = cast("BinaryIO", io.FileIO(self._top + file.path))
             size = os.fstat(stream.fileno()).st_size
         except OSError as error:
             raise FileChanged(
