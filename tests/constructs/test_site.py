@@ -135,6 +135,25 @@ def test_whoever_may_publish_may_add_and_not_delete(synthesise: Any) -> None:
     assert not [action for action in actions if re.search(r"Delete|\*", action)]
 
 
+@pytest.mark.parametrize("fan_out", [False, True])
+def test_who_fans_out_may_write_to_every_region_and_nobody_else(synthesise: Any, fan_out: bool) -> None:
+    def ci(stack: cdk.Stack, site: BlueGreenSite) -> None:
+        site.grant_publish(iam.Role(stack, "Ci", assumed_by=iam.AccountRootPrincipal()), fan_out=fan_out)
+
+    templates = synthesise(regions=["us-east-1", "eu-west-1"], after=ci)
+    (policy,) = (
+        resource["Properties"]["PolicyDocument"]["Statement"]
+        for key, resource in templates.of_type("AWS::IAM::Policy", "web").items()
+        if key.startswith("Ci")
+    )
+    there = [statement for statement in policy if "eu-west-1" in str(statement["Resource"])]
+    actions = {action for statement in there for action in _listed(statement["Action"])}
+    assert actions == (
+        {"s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListBucket"} if fan_out else set()
+    )
+    assert "condemned" not in str(there)
+
+
 def test_its_parts_and_metrics_can_be_used(synthesise: Any) -> None:
     def use(stack: cdk.Stack, site: BlueGreenSite) -> None:
         cloudwatch.Alarm(stack, "Loads", metric=site.metric_page_loads("stable"), threshold=1, evaluation_periods=1)

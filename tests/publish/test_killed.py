@@ -15,11 +15,18 @@ from bluegreen_cdn.defaults import SMALL_FILE_BYTES
 from bluegreen_cdn.domain.manifest import MANIFEST_PREFIX, Manifest, build_of_manifest_key
 
 BUCKET = "killed"
+FIRST_BUCKET, OTHER_BUCKET = "killed-first", "killed-beside"
 SEED = 20_240_229
 # A child that has everything imported starts in milliseconds, so that most kills meet it at work.
 _children = multiprocessing.get_context("forkserver")
 _children.set_forkserver_preload(
-    ["boto3", "obstore", "bluegreen_cdn.aws.bulk_store", "bluegreen_cdn.publish.publisher"]
+    [
+        "boto3",
+        "obstore",
+        "bluegreen_cdn.aws.targets",
+        "bluegreen_cdn.publish.fan_out_plan",
+        "bluegreen_cdn.publish.publisher",
+    ]
 )
 
 
@@ -34,14 +41,35 @@ def publish_one(path: str, build_id: str, environment: dict[str, str]) -> None:
         publish(source, open_bucket(BUCKET, "us-east-1"), build_id=build_id, workers=8)
 
 
-class Reader:
-    """Looks for manifests all the time, and checks every file of each as soon as it sees it."""
+def publish_to_both(path: str, build_id: str, environment: dict[str, str]) -> None:
+    """What a child does that publishes to two buckets."""
+    from bluegreen_cdn.aws.targets import open_targets
+    from bluegreen_cdn.domain.targets import TargetSpec
+    from bluegreen_cdn.publish.execute import execute
+    from bluegreen_cdn.publish.fan_out_plan import open_everywhere
+    from bluegreen_cdn.publish.publisher import plan_for
+    from bluegreen_cdn.publish.source import open_source
 
-    def __init__(self, s3: Any) -> None:
+    os.environ.update(environment)
+    specs = [TargetSpec(name=name, bucket=name, region="us-east-1") for name in (FIRST_BUCKET, OTHER_BUCKET)]
+    targets = open_targets(specs, connections=8)
+    with open_source(Path(path)) as source:
+        plan = plan_for(source, targets[0].store, build_id=build_id)
+        execute(plan, source, open_everywhere(plan, targets, workers=8), workers=8)
+
+
+class Reader:
+    """Looks for manifests all the time, and checks every file of each as soon as it sees it.
+
+    A build of the first bucket must be in all of them by then.
+    """
+
+    def __init__(self, s3: Any, buckets: tuple[str, ...]) -> None:
         self._s3 = s3
+        self._buckets = buckets
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run)
-        self.checked: set[str] = set()
+        self.checked: dict[str, set[str]] = {bucket: set() for bucket in buckets}
         self.missing: list[str] = []
 
     def __enter__(self) -> "Reader":
@@ -57,24 +85,32 @@ class Reader:
             self.look()
 
     def look(self) -> None:
-        # Listed from the newest name on: the earlier builds were checked before.
-        after = f"{MANIFEST_PREFIX}{max(self.checked)}.json" if self.checked else ""
-        for item in self._s3.list_objects_v2(Bucket=BUCKET, Prefix=MANIFEST_PREFIX, StartAfter=after).get(
-            "Contents", ()
-        ):
-            build_id = build_of_manifest_key(item["Key"])
-            if build_id is None:
-                continue
-            body = self._s3.get_object(Bucket=BUCKET, Key=item["Key"])["Body"].read()
-            for file in Manifest.from_json_bytes(body).files:
-                try:
-                    data = self._s3.get_object(Bucket=BUCKET, Key=file.key)["Body"].read()
-                except self._s3.exceptions.NoSuchKey:
-                    self.missing.append(file.key)
-                else:
-                    if hashlib.sha256(data).hexdigest() != file.sha256:
-                        self.missing.append(f"{file.key} with other bytes")
-            self.checked.add(build_id)
+        for bucket in self._buckets:
+            checked = self.checked[bucket]
+            # Listed from the newest name on: the earlier builds were checked before.
+            after = f"{MANIFEST_PREFIX}{max(checked)}.json" if checked else ""
+            found = self._s3.list_objects_v2(Bucket=bucket, Prefix=MANIFEST_PREFIX, StartAfter=after)
+            for item in found.get("Contents", ()):
+                build_id = build_of_manifest_key(item["Key"])
+                if build_id is not None:
+                    for each in self._buckets if bucket == self._buckets[0] else (bucket,):
+                        self._check(each, item["Key"])
+                    checked.add(build_id)
+
+    def _check(self, bucket: str, manifest: str) -> None:
+        body = self._read(bucket, manifest)
+        for file in Manifest.from_json_bytes(body).files if body else ():
+            data = self._read(bucket, file.key)
+            if data is not None and hashlib.sha256(data).hexdigest() != file.sha256:
+                self.missing.append(f"{bucket}/{file.key} with other bytes")
+
+    def _read(self, bucket: str, key: str) -> bytes | None:
+        try:
+            data: bytes = self._s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        except self._s3.exceptions.NoSuchKey:
+            self.missing.append(f"{bucket}/{key}")
+            return None
+        return data
 
 
 @pytest.fixture
@@ -89,13 +125,21 @@ def build(tmp_path: Path) -> Path:
 
 
 @pytest.mark.cloud
-def test_killed_at_random_moments(seaweedfs: Any, build: Path) -> None:
-    kills = int(os.environ.get("BLUEGREEN_KILLS", "10"))
+@pytest.mark.parametrize(
+    ("publisher", "buckets", "default_kills"),
+    [(publish_one, (BUCKET,), 10), (publish_to_both, (FIRST_BUCKET, OTHER_BUCKET), 5)],
+    ids=["one bucket", "two buckets"],
+)
+def test_killed_at_random_moments(
+    seaweedfs: Any, build: Path, publisher: Any, buckets: tuple[str, ...], default_kills: int
+) -> None:
+    kills = int(os.environ.get("BLUEGREEN_KILLS", default_kills))
     s3, environment, choice = seaweedfs.client(), seaweedfs.environment(), random.Random(SEED)
-    s3.create_bucket(Bucket=BUCKET)
+    for bucket in buckets:
+        s3.create_bucket(Bucket=bucket)
 
     def start(build_id: str) -> Any:
-        child = _children.Process(target=publish_one, args=(str(build), build_id, environment))
+        child = _children.Process(target=publisher, args=(str(build), build_id, environment))
         child.start()
         return child
 
@@ -106,7 +150,7 @@ def test_killed_at_random_moments(seaweedfs: Any, build: Path) -> None:
         assert whole.exitcode == 0
         seconds = time.monotonic() - began
     killed = 0
-    with Reader(s3) as reader:
+    with Reader(s3, buckets) as reader:
         for number in range(kills):
             build_id = f"build-{number:03}"
             for name in range(3):
@@ -121,5 +165,5 @@ def test_killed_at_random_moments(seaweedfs: Any, build: Path) -> None:
             assert again.exitcode == 0, f"{build_id} was not completed"
     reader.look()
     assert reader.missing == []
-    assert len(reader.checked) == kills + 2
+    assert [len(checked) for checked in reader.checked.values()] == [kills + 2] * len(buckets)
     assert killed >= kills // 2, "the kills came too late to meet anything"

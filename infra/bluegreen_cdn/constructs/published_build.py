@@ -144,20 +144,30 @@ def _how_to_publish(build: Build) -> dict[str, str | list[str]]:
 def publish_statements(bucket: s3.IBucket, key_value_store_arn: str) -> Sequence[iam.PolicyStatement]:
     """The rights of whoever publishes: to add to the primary bucket and to tell the edge, not to delete."""
     return (
-        iam.PolicyStatement(
-            actions=["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"],
-            resources=[bucket.arn_for_objects(f"{prefix}/*") for prefix in ("builds", "shared", "manifests")],
-        ),
+        _add_to([bucket.bucket_arn]),
         # What retention has condemned is put again.
         iam.PolicyStatement(
             actions=["s3:GetObject"], resources=[bucket.arn_for_objects(f"{defaults.CONDEMNED_PREFIX}*")]
         ),
-        iam.PolicyStatement(
-            actions=["s3:ListBucket"],
-            resources=[bucket.bucket_arn],
-        ),
+        _list([bucket.bucket_arn]),
         iam.PolicyStatement(
             actions=[*KEY_VALUE_STORE_READ, *KEY_VALUE_STORE_WRITE],
             resources=[key_value_store_arn],
         ),
     )
+
+
+def fan_out_statements(bucket_arns: Sequence[str]) -> Sequence[iam.PolicyStatement]:
+    """What whoever publishes to every region by themselves may do besides: the same in the other buckets."""
+    return (_add_to(bucket_arns), _list(bucket_arns)) if bucket_arns else ()
+
+
+def _add_to(bucket_arns: Sequence[str]) -> iam.PolicyStatement:
+    return iam.PolicyStatement(
+        actions=["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"],
+        resources=[f"{arn}/{prefix}/*" for arn in bucket_arns for prefix in ("builds", "shared", "manifests")],
+    )
+
+
+def _list(bucket_arns: Sequence[str]) -> iam.PolicyStatement:
+    return iam.PolicyStatement(actions=["s3:ListBucket"], resources=list(bucket_arns))

@@ -24,7 +24,7 @@ from bluegreen_cdn.constructs.control_plane import ControlPlane
 from bluegreen_cdn.constructs.distribution import EdgeDistribution
 from bluegreen_cdn.constructs.names import bucket_name, check_site_name, parameter_name
 from bluegreen_cdn.constructs.operator_rights import operator_statements
-from bluegreen_cdn.constructs.published_build import PublishedBuild, publish_statements
+from bluegreen_cdn.constructs.published_build import PublishedBuild, fan_out_statements, publish_statements
 from bluegreen_cdn.constructs.release_alarms import ReleaseAlarms
 from bluegreen_cdn.constructs.release_alias import ALIAS, ReleaseAlias
 from bluegreen_cdn.constructs.release_hooks import ReleaseHooks
@@ -259,11 +259,13 @@ class BlueGreenSite(Construct):
         """The release function's alias `live`, whose weights are the rollout."""
         return self.release.alias
 
-    def grant_publish(self, grantee: iam.IGrantable) -> None:
+    def grant_publish(self, grantee: iam.IGrantable, *, fan_out: bool = False) -> None:
         """Let somebody, such as a CI role, publish builds with `bluegreen publish --site`.
 
         Args:
             grantee: Whom.
+            fan_out: Whether they may write to every region's bucket by themselves (`--fan-out`). Default: no, only to
+                the primary one.
         """
         statements = publish_statements(self.replicated_buckets.primary, self.key_value_store.key_value_store_arn)
         folder = parameter_name(self.name, "")[1:-1]
@@ -274,7 +276,8 @@ class BlueGreenSite(Construct):
                 for name in (folder, f"{folder}/*")
             ],
         )
-        for statement in (*statements, parameters):
+        others = fan_out_statements(self.replicated_buckets.arns[1:]) if fan_out else ()
+        for statement in (*statements, *others, parameters):
             grantee.grant_principal.add_to_principal_policy(statement)
 
     def grant_rollback(self, grantee: iam.IGrantable) -> None:
