@@ -1,7 +1,9 @@
 """Metrics and alarms, seen from outside."""
 
+import contextlib
 import json
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -248,6 +250,23 @@ def test_an_alarm_state_set_by_hand_lasts_until_the_next_look(aws: Aws) -> None:
 def test_a_schedule_fires_in_scaled_minutes(aws: Aws, expression: str) -> None:
     name = f"schedule-{expression[:4]}"
     aws.function(name, "def handler(event, context):\n    return None\n")
+    with scheduled(aws, name, expression):
+        eventually(lambda: invocations(aws, name) >= 2)
+
+
+def test_a_scheduled_run_waits_for_the_one_before(aws: Aws) -> None:
+    aws.function("slow", "import time\ndef handler(event, context):\n    time.sleep(event.get('seconds', 3))\n")
+    with scheduled(aws, "slow", "rate(1 minute)"):
+        eventually(lambda: invocations(aws, "slow") >= 1)
+        time.sleep(6)  # twelve minutes of the cloud
+        assert invocations(aws, "slow") <= 4
+        began = time.monotonic()
+        aws.client("lambda").invoke(FunctionName="slow", Payload=b'{"seconds": 0}')  # who asks by hand is not held up
+        assert time.monotonic() - began < 2
+
+
+@contextlib.contextmanager
+def scheduled(aws: Aws, name: str, expression: str) -> Iterator[None]:
     events = aws.client("events")
     rule = events.put_rule(Name=name, ScheduleExpression=expression)["RuleArn"]
     target = f"arn:aws:lambda:us-east-1:{aws.account}:function:{name}"
@@ -259,19 +278,19 @@ def test_a_schedule_fires_in_scaled_minutes(aws: Aws, expression: str) -> None:
         SourceArn=rule,
     )
     events.put_targets(Rule=name, Targets=[{"Id": "t", "Arn": target}])
-
-    def invocations() -> float:
-        points = aws.client("cloudwatch").get_metric_statistics(
-            Namespace="AWS/Lambda",
-            MetricName="Invocations",
-            Dimensions=dimensions(FunctionName=name),
-            Period=3600,
-            Statistics=["Sum"],
-            StartTime=time.time() - 60,
-            EndTime=time.time() + 60,
-        )["Datapoints"]
-        return float(sum(point["Sum"] for point in points))
-
-    eventually(lambda: invocations() >= 2)
+    yield
     events.remove_targets(Rule=name, Ids=["t"])
     events.delete_rule(Name=name)
+
+
+def invocations(aws: Aws, name: str) -> float:
+    points = aws.client("cloudwatch").get_metric_statistics(
+        Namespace="AWS/Lambda",
+        MetricName="Invocations",
+        Dimensions=dimensions(FunctionName=name),
+        Period=3600,
+        Statistics=["Sum"],
+        StartTime=time.time() - 60,
+        EndTime=time.time() + 60,
+    )["Datapoints"]
+    return float(sum(point["Sum"] for point in points))

@@ -7,6 +7,7 @@ from bluegreen_cdn.local.cloud.custom_resource_failures import CustomResourceFai
 from bluegreen_cdn.local.cloud.emf import parse_line
 from bluegreen_cdn.local.cloud.faults import Faults
 from bluegreen_cdn.local.cloud.metric_store import MetricStore
+from bluegreen_cdn.local.cloud.schedules import ScheduledRuns
 from bluegreen_cdn.local.cloud.seams import replace, require
 
 FIRST_LOG_LINE_SECONDS = 0.004
@@ -50,7 +51,15 @@ def install(ministack: Any, store: MetricStore, faults: Faults) -> None:
         text: str = original_drain(worker, first_line_wait=FIRST_LOG_LINE_SECONDS)
         return text
 
+    scheduled = ScheduledRuns()
+
     def dispatch(function: Any, config: Any, event: Any, request_id: str, started: float) -> Any:
+        with scheduled.one(config.get("FunctionName", ""), event) as may_begin:
+            if not may_begin:
+                return {"body": None, "log": ""}
+            return run(function, config, event, request_id, started)
+
+    def run(function: Any, config: Any, event: Any, request_id: str, started: float) -> Any:
         if faults.stops_function(config.get("FunctionName", "")):
             result: Any = {"error": True, "body": dict(_DOWN), "log": ""}
         else:
