@@ -153,6 +153,8 @@ VERIFY_WAIT_MINUTES = 10
 """For quiet alarms, an empty window and the replicas; more where the verdict's window is longer."""
 WINDOW_MARGIN_SECONDS = 60
 """CloudWatch's minutes are whole ones, and a report takes seconds to become a metric."""
+HEAL_WAIT_MINUTES = 10
+"""For what was healed to arrive in every region; within the quarter of an hour that the function has."""
 
 # -- smoke fetch ----------------------------------------------------------------------------------------------------
 SMOKE_FILES = 2_000

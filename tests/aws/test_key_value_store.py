@@ -56,6 +56,17 @@ def test_what_was_written_is_read(store: KeyValueStore) -> None:
     }
 
 
+def test_keys_are_listed_by_prefix(store: KeyValueStore) -> None:
+    assert store.keys("build/") == ()
+    # More than one page of the service.
+    builds = {f"build/b{number:03}": "x" for number in range(60)}
+    for start in range(0, 60, 30):
+        store.update(dict(list(builds.items())[start : start + 30]), etag=store.read().etag)
+    store.update({"routing": "{}"}, etag=store.read().etag)
+    assert store.keys("build/") == tuple(builds)
+    assert store.keys("routing") == ("routing",)
+
+
 def test_puts_and_deletes_are_one_change(store: KeyValueStore) -> None:
     first = store.update({"a": "1", "b": "2"}, etag=store.read().etag)
     store.update({"a": "3"}, deletes=["b"], etag=first)

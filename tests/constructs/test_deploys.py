@@ -9,15 +9,12 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from deployed import CDK, TIME_SCALE, Site
 
-ROOT = Path(__file__).resolve().parents[2]
-CDK = ROOT / "node_modules" / ".bin" / "cdk"
-TIME_SCALE = 120.0
 QUICKLY = "rollout=all-at-once:bake=0m"
 IN_STEPS = "rollout=canary:10%:60m:bake=0m"
 SLOWLY = "rollout=canary:10%:240m:bake=0m"
@@ -28,86 +25,6 @@ pytestmark = [
     pytest.mark.xdist_group("deploys"),
     pytest.mark.skipif(not CDK.exists(), reason="the CDK command is not installed: make setup"),
 ]
-
-
-@dataclass
-class Site:
-    """The site `shop` on one local cloud.
-
-    Attributes:
-        environment: Of processes that take the local cloud for AWS.
-        folder: For everything that is written.
-        cloud: The local cloud.
-        edge: CloudFront in front of it.
-    """
-
-    environment: dict[str, str]
-    folder: Path
-    cloud: Any
-    edge: Any
-
-    def cdk(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [str(CDK), *arguments],
-            cwd=self.folder,
-            env=self.environment | {"CDK_VALIDATION": "false"},
-            capture_output=True,
-            text=True,
-            timeout=240,
-            check=False,
-        )
-
-    def deploy(self, *context: str, stacks: str = "shop") -> subprocess.CompletedProcess[str]:
-        """`cdk deploy` with context; only the user's stack after the first time, for the others do not change."""
-        options = ["--require-approval=never", "--method=direct", "--no-notices", "--progress=events"]
-        pairs = [part for value in ("site=shop", "regions=us-east-1", *context) for part in ("-c", value)]
-        app = ["--app", f"{sys.executable} {ROOT / 'app.py'}"]
-        return self.cdk("deploy", stacks, *([] if stacks == "--all" else ["--exclusively"]), *options, *app, *pairs)
-
-    def client(self, service: str) -> Any:
-        import boto3
-
-        return boto3.Session(
-            aws_access_key_id=self.environment["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=self.environment["AWS_SECRET_ACCESS_KEY"],
-            region_name="us-east-1",
-        ).client(service, endpoint_url=self.environment["AWS_ENDPOINT_URL"])
-
-    def release_function(self) -> str:
-        name: str = self.client("ssm").get_parameter(Name="/bluegreen/shop/alias")["Parameter"]["Value"]
-        return name.split(":")[0]
-
-    def live(self) -> tuple[str, dict[str, float]]:
-        """The build that the alias points to, and the weights beside it."""
-        function, aws = self.release_function(), self.client("lambda")
-        alias = aws.get_alias(FunctionName=function, Name="live")
-        version = aws.get_function_configuration(FunctionName=function, Qualifier=alias["FunctionVersion"])
-        weights: dict[str, float] = alias.get("RoutingConfig", {}).get("AdditionalVersionWeights", {})
-        return version["Environment"]["Variables"]["BUILD_ID"], weights
-
-    def deployments(self) -> list[str]:
-        """The status of every deployment so far."""
-        codedeploy = self.client("codedeploy")
-        (application,) = codedeploy.list_applications()["applications"]
-        (group,) = codedeploy.list_deployment_groups(applicationName=application)["deploymentGroups"]
-        ids = codedeploy.list_deployments(applicationName=application, deploymentGroupName=group)["deployments"]
-        infos = [codedeploy.get_deployment(deploymentId=id_)["deploymentInfo"] for id_ in ids]
-        return [info["status"] for info in sorted(infos, key=lambda info: info["createTime"])]
-
-    def stop_once_shifting(self) -> None:
-        """Stop the deployment, with rollback, as soon as it has shifted anything."""
-        codedeploy = self.client("codedeploy")
-        end = time.monotonic() + 400
-        while time.monotonic() < end:
-            if self.live()[1]:
-                (application,) = codedeploy.list_applications()["applications"]
-                (group,) = codedeploy.list_deployment_groups(applicationName=application)["deploymentGroups"]
-                (running,) = codedeploy.list_deployments(
-                    applicationName=application, deploymentGroupName=group, includeOnlyStatuses=["InProgress"]
-                )["deployments"]
-                codedeploy.stop_deployment(deploymentId=running, autoRollbackEnabled=True)
-                return
-            time.sleep(0.1)
 
 
 @pytest.fixture(scope="module")

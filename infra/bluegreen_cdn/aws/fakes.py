@@ -58,6 +58,10 @@ class FakeKeyValueStore:
         """Read values, to change them with `update`."""
         return Snapshot(values={key: self.values.get(key) for key in keys}, etag=f"E{self._version}")
 
+    def keys(self, prefix: str) -> tuple[str, ...]:
+        """The keys that begin with a prefix."""
+        return tuple(sorted(key for key in self.values if key.startswith(prefix)))
+
     def update(self, puts: Mapping[str, str], *, etag: str, deletes: Collection[str] = ()) -> str:
         """Change several values at once."""
         check_sizes(puts)

@@ -34,6 +34,15 @@ class CloudFrontKeyValueStore:
         etag = self._etag()
         return Snapshot(values={key: self._get(key) for key in keys}, etag=etag)
 
+    def keys(self, prefix: str) -> tuple[str, ...]:
+        """The keys that begin with a prefix; the service lists all of them, without saying in which order."""
+        found: list[str] = []
+        with translate_errors(_SERVICE, "ListKeys", self.arn):
+            pages = self._client.get_paginator("list_keys").paginate(KvsARN=self.arn)
+            for page in pages:
+                found += [item["Key"] for item in page["Items"] if item["Key"].startswith(prefix)]
+        return tuple(sorted(found))
+
     def update(self, puts: Mapping[str, str], *, etag: str, deletes: Collection[str] = ()) -> str:
         """Change several values at once, and see that they are there."""
         check_sizes(puts)

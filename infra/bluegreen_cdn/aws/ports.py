@@ -32,6 +32,13 @@ class KeyValueStore(Protocol):
             CloudError: The store cannot be read.
         """
 
+    def keys(self, prefix: str) -> tuple[str, ...]:
+        """The keys that begin with a prefix, sorted.
+
+        Raises:
+            CloudError: The store cannot be read.
+        """
+
     def update(self, puts: Mapping[str, str], *, etag: str, deletes: Collection[str] = ()) -> str:
         """Change several values at once, and see that they are there.
 

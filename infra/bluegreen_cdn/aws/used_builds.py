@@ -1,6 +1,6 @@
 """Which builds a site uses: what the routing state, the alias, the pin and the function's versions say."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from bluegreen_cdn import defaults
@@ -59,6 +59,33 @@ class FunctionVersions:
                         yield version["Version"], build
 
 
+def served_builds(store: KeyValueStore) -> tuple[str, ...]:
+    """The builds that the edge may serve, sorted: those of the routing state and the pin, and every retained one.
+
+    Raises:
+        UnsupportedFormat: A newer version of this package wrote the state.
+        ForeignState: It is not ours.
+    """
+    seen = store.read(defaults.ROUTING_KEY, defaults.CONTROL_KEY).values
+    builds = {key.removeprefix(defaults.BUILD_KEY_PREFIX) for key in store.keys(defaults.BUILD_KEY_PREFIX)}
+    return tuple(sorted({build for build in builds if is_build_id(build)} | _in_state(seen)))
+
+
+def _in_state(seen: Mapping[str, str | None]) -> set[str]:
+    """Stable, candidate and channels of the routing state, and the pin."""
+    routing, control = seen[defaults.ROUTING_KEY], seen[defaults.CONTROL_KEY]
+    live: set[str] = set()
+    if routing is not None:
+        state = RoutingState.from_json(routing)
+        live = {state.stable, *state.channels.values()}
+        if state.candidate is not None:
+            live.add(state.candidate)
+    pin = ControlState.from_json(control).pin if control is not None else None
+    if pin is not None:
+        live.add(pin.build)
+    return live
+
+
 class SiteBuilds:
     """The real `bluegreen_cdn.publish.collect_ports.UsedBuilds`.
 
@@ -74,18 +101,11 @@ class SiteBuilds:
     def in_use(self) -> InUse:
         """Both sides of the alias, stable, candidate and channels of the routing state, the pin; rollback targets."""
         seen = self._store.read(defaults.ROUTING_KEY, defaults.CONTROL_KEY).values
-        routing, control = seen[defaults.ROUTING_KEY], seen[defaults.CONTROL_KEY]
-        if routing is None:
+        if seen[defaults.ROUTING_KEY] is None:
             raise ReleaseError(
                 "the routing state has not been seeded, so nobody can say what is live; deploy the site's stack again"
             )
-        state = RoutingState.from_json(routing)
-        live = {state.stable, *state.channels.values()}
-        if state.candidate is not None:
-            live.add(state.candidate)
-        pin = ControlState.from_json(control).pin if control is not None else None
-        if pin is not None:
-            live.add(pin.build)
+        live = _in_state(seen)
         on_alias, versions = self._versions.builds()
         return InUse(live=frozenset(live | on_alias), rollback_targets=versions)
 

@@ -17,6 +17,7 @@ from bluegreen_cdn import defaults
 from bluegreen_cdn.constructs.buckets import DistributionIdentity
 from bluegreen_cdn.constructs.client_metrics import ClientMetrics
 from bluegreen_cdn.constructs.edge_functions import EdgeFunctions
+from bluegreen_cdn.constructs.healed_builds import HealedBuilds
 from bluegreen_cdn.constructs.names import check_site_name, parameter_name, resource_name
 from bluegreen_cdn.constructs.policies import EdgePolicies
 from bluegreen_cdn.domain.classification import ClassificationRules
@@ -100,6 +101,17 @@ class EdgeDistribution(Construct):
             precompress=precompress,
             key_value_store=self.key_value_store,
         )
+        healed = HealedBuilds(
+            self,
+            "Healing",
+            name=name,
+            bucket_names=bucket_names,
+            key_value_store_arn=self.key_value_store.key_value_store_arn,
+            rules=rules,
+            mode=mode,
+            precompress=precompress,
+        )
+        self.functions.node.add_dependency(healed.resource)
         self.policies = EdgePolicies(self, "Policies", name=name, precompress=precompress)
         self._headers = response_headers_policy or self.policies.headers
         self._files = self._bucket_origin(bucket_names)

@@ -22,6 +22,7 @@ MANIFEST_FORMAT = 1
 MANIFEST_PREFIX = "manifests/"
 _SUFFIX = ".json"
 _CLAIM_SUFFIX = ".claim"
+_SUPPLEMENT = re.compile(rf"{MANIFEST_PREFIX}(.+)\.[0-9a-f]{{16}}\.healed")
 _SHA256 = re.compile("[0-9a-f]{64}")
 
 
@@ -222,8 +223,31 @@ def claim_key(build_id: str) -> str:
 
 
 def is_claim_key(key: str) -> bool:
-    """Whether a key under `manifests/` is a claim; every other one is a manifest."""
+    """Whether a key under `manifests/` is a claim."""
     return key.startswith(MANIFEST_PREFIX) and key.endswith(_CLAIM_SUFFIX)
+
+
+def supplement_key(build_id: str, sha256: str) -> str:
+    """The key of a supplement: the files of a build that were put elsewhere, too, since other rules came into force.
+
+    It has the form of a manifest, is named by its content, and is never changed: further rules make a further one.
+
+    Args:
+        build_id: The build.
+        sha256: Digest (hex) of the supplement.
+    """
+    return f"{MANIFEST_PREFIX}{check_build_id(build_id)}.{sha256[:16]}.healed"
+
+
+def is_supplement_key(key: str, build_id: str | None = None) -> bool:
+    """Whether a key under `manifests/` is a supplement, of this build if one is named."""
+    match = _SUPPLEMENT.fullmatch(key)
+    return match is not None and build_id in (None, match[1])
+
+
+def is_note_key(key: str) -> bool:
+    """Whether a key under `manifests/` is something beside a manifest: a claim or a supplement."""
+    return is_claim_key(key) or is_supplement_key(key)
 
 
 def build_of_manifest_key(key: str) -> str | None:

@@ -11,7 +11,7 @@ from bluegreen_cdn.defaults import (
     CONDEMNED_PREFIX,
     DELETE_BATCH_OBJECTS,
 )
-from bluegreen_cdn.domain.manifest import claim_key, manifest_key
+from bluegreen_cdn.domain.manifest import claim_key, is_supplement_key, manifest_key
 from bluegreen_cdn.domain.retention import KeySet, PublishedBuild
 from bluegreen_cdn.errors import NotFound
 from bluegreen_cdn.publish.collect_condemned import (
@@ -93,8 +93,11 @@ def _first_manifests(
 ) -> Iterator[ObjectVersion]:
     """What may go, in the order in which it will: manifests and claims, the builds' own files, shared files."""
     for build in builds:
-        for key in (manifest_key(build.build), claim_key(build.build)):
-            yield from (version for version in store.versions(key) if version.key == key)
+        manifest, claim = manifest_key(build.build), claim_key(build.build)
+        yield from (version for version in store.versions(manifest) if version.key == manifest)
+        for version in store.versions(manifest.removesuffix("json")):
+            if version.key == claim or is_supplement_key(version.key, build.build):
+                yield version
     for build in builds:
         yield from (version for version in store.versions(f"builds/{build.build}/") if may_go(version.key))
     yield from (version for version in store.versions("shared/") if may_go(version.key))

@@ -15,7 +15,7 @@ from bluegreen_cdn.domain.manifest import (
     ManifestFile,
     build_of_manifest_key,
     check_mode,
-    is_claim_key,
+    is_note_key,
     manifest_key,
 )
 from bluegreen_cdn.domain.manifest_stream import ManifestStream
@@ -134,7 +134,7 @@ def retained_manifests(
     """
     builds = []
     for key in store.list_keys(MANIFEST_PREFIX):
-        if is_claim_key(key):
+        if is_note_key(key):
             continue
         build_id = build_of_manifest_key(key)
         if build_id is None:

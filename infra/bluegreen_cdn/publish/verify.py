@@ -1,4 +1,4 @@
-"""Verify a build: every object of its manifest, in every region, without taking more memory for a longer manifest."""
+"""Verify a build: every object of its manifest and supplements, in every region, in memory that stays the same."""
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -10,7 +10,7 @@ from bluegreen_cdn.domain.manifest import manifest_key
 from bluegreen_cdn.domain.verification import ExpectedObject, Fault, Finding, difference, expected_objects
 from bluegreen_cdn.errors import NotFound, VerificationFailed
 from bluegreen_cdn.publish.collect_condemned import Condemned
-from bluegreen_cdn.publish.collect_keys import files_of
+from bluegreen_cdn.publish.collect_keys import all_files_of, files_of
 from bluegreen_cdn.publish.object_store import ObjectStore, StoredObject
 from bluegreen_cdn.publish.parallel import for_each
 
@@ -125,7 +125,7 @@ class Verifier:
         manifest = self._manifest()
         for region in self._stores:
             yield region, manifest
-        for file in files_of(self._primary, self._build_id):
+        for file in all_files_of(self._primary, self._build_id):
             for expected in expected_objects(file, self._build_id):
                 for region in self._stores:
                     yield region, expected
