@@ -135,7 +135,7 @@ class Bench:
         return rows
 
     def _publish(self, tree: Path, bucket: str, build_id: str) -> list[str]:
-        options = ["--bucket", bucket, "--build-id", build_id, "--mode", "directory", "--json"]
+        options = ["--bucket", bucket, "--build-id", build_id, "--mode", "directory", "--no-precompress", "--json"]
         return [sys.executable, "-m", "bluegreen_cdn.cli.main", "publish", str(tree), *options]
 
     def _bucket(self) -> str:

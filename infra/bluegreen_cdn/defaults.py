@@ -54,6 +54,17 @@ MANIFESTS_READ_AHEAD = 8
 """Manifests of other builds that are asked for while one is read."""
 MANIFEST_IN_MEMORY_BYTES = 8 * 1024**2
 """A longer one waits on disk until it is written."""
+BROTLI_BEST_QUALITY = 11
+BROTLI_FAST_QUALITY = 5
+"""About what CDNs compress with while a visitor waits."""
+GZIP_LEVEL = 9
+COMPRESSION_PIECE_BYTES = 1024**2
+"""What a compressor is fed at a time; brotli's output depends on it, so it is never changed without a reason."""
+COMPRESS_BEST_BYTES_PER_SECOND = 700_000
+"""Of one core, both encodings together; measured by `make bench-compression`."""
+COMPRESS_FAST_BYTES_PER_SECOND = 10_000_000
+COMPRESS_NOTICE_SECONDS = 5
+"""From here on it is said beforehand how long compression will take."""
 RENAME_WARNINGS = 10
 """Kinds of files that are warned about one by one; the others are counted."""
 

@@ -99,6 +99,15 @@ def test_a_key_is_written_once(store: ObjectStore) -> None:
     assert found.metadata["by"] == "first"
 
 
+def test_an_object_is_downloaded_to_a_stream(store: ObjectStore) -> None:
+    put(store, "shared/a.js", b"bytes")
+    target = io.BytesIO(b"")
+    store.download("shared/a.js", target)
+    assert target.getvalue() == b"bytes"
+    with pytest.raises(NotFound, match="builds/one/missing"):
+        store.download("builds/one/missing", target)
+
+
 def test_of_many_writers_one_wins(store: ObjectStore) -> None:
     outcomes: dict[int, PutOutcome] = {}
 

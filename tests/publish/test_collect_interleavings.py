@@ -6,6 +6,7 @@ comes next. After every call the model holds against all buckets what nobody may
 
 import hashlib
 import io
+import itertools
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -23,12 +24,14 @@ from hypothesis.stateful import (
 )
 
 from bluegreen_cdn import defaults
+from bluegreen_cdn.domain.encodings import Variant
 from bluegreen_cdn.domain.manifest import Manifest, manifest_key
 from bluegreen_cdn.domain.retention import InUse, RetentionPolicy
 from bluegreen_cdn.errors import BlueGreenError
-from bluegreen_cdn.publish import collect, collect_heed, collect_sweeps
+from bluegreen_cdn.publish import collect, collect_heed, collect_sweeps, compress_store, publisher
 from bluegreen_cdn.publish.collect import Collector
 from bluegreen_cdn.publish.collect_memory import MemoryUsedBuilds, MemoryVersionedStore
+from bluegreen_cdn.publish.compress import Compression
 from bluegreen_cdn.publish.publisher import publish
 from bluegreen_cdn.publish.source import SourceFile
 from bluegreen_cdn.publish.verify import Verifier
@@ -45,6 +48,9 @@ SHARED["e"] = SHARED["b"]
 """A new build with the shared files of an old one."""
 
 
+LONG = " ".join(f"{number * number:x}{number}" for number in range(200))
+"""So that brotli 11 and brotli 5 make different bytes of every text."""
+
 POLICY = RetentionPolicy(keep_last=1, skew_days=7)
 OFTEN = st.sampled_from("bcebcebcead")
 
@@ -59,7 +65,9 @@ class Source:
     def __init__(self, build: str) -> None:
         first, second = SHARED[build]
         self.name = build
-        self._texts = {"index.html": build, first: first, second: second}
+        self._texts = {
+            path: f"{text}{LONG}" for path, text in (("index.html", build), (first, first), (second, second))
+        }
 
     def listing(self) -> tuple[SourceFile, ...]:
         return tuple(
@@ -78,6 +86,12 @@ class Source:
 
     def __exit__(self, *error: object) -> None:
         pass
+
+
+@pytest.fixture(autouse=True)
+def one_call_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An actor whose calls overlap would not stop before each."""
+    monkeypatch.setattr(publisher, "MANIFESTS_READ_AHEAD", 1)
 
 
 class Actor:
@@ -149,8 +163,12 @@ class Gated:
 class World(RuleBasedStateMachine):
     """Two buckets with replication, a site, and whoever works on them."""
 
+    efforts: tuple[Compression | None, ...] = (None,)
+    """How the publishers compress, in turn."""
+
     def __init__(self) -> None:
         super().__init__()
+        self._efforts = itertools.cycle(self.efforts)
         self.time = 100 * 24 * HOUR
         self.stores = {region: MemoryVersionedStore(clock=lambda: self.time, name=region) for region in REGIONS}
         self.primary, self.replica = self.stores.values()
@@ -163,7 +181,10 @@ class World(RuleBasedStateMachine):
     def history(self, swept: bool, hours: float) -> None:
         """Four builds, a day apart; the first is live. Perhaps the first sweep has condemned two of them."""
         for build in BUILDS:
-            publish(Source(build), self.primary, build_id=build, registry=self.used, workers=1, allow_missing=["**"])
+            publish(
+                Source(build), self.primary, build_id=build, registry=self.used,
+                workers=1, allow_missing=["**"], compression=next(self._efforts),
+            )  # fmt: skip
             self.time += 24 * HOUR
         self.replicate()
         self.time += 30 * 24 * HOUR
@@ -182,10 +203,12 @@ class World(RuleBasedStateMachine):
     @precondition(lambda self: len(self.actors) < 4)
     @rule(build=OFTEN)
     def begin_publish(self, build: str) -> None:
+        effort = next(self._efforts)
+
         def work(actor: Actor) -> Any:
             return publish(
                 Source(build), Gated(self.primary, actor), build_id=build, registry=Gated(self.used, actor),
-                workers=1, allow_missing=["**"],
+                workers=1, allow_missing=["**"], compression=effort,
             )  # fmt: skip
 
         self.actors.append(("publish", build, Actor(work, self.time)))
@@ -290,7 +313,18 @@ def _missing(store: MemoryVersionedStore, build: str, primary: MemoryVersionedSt
     found = primary.objects.get(manifest_key(build))
     if found is None:
         return [manifest_key(build)]
-    return [file.key for file in Manifest.from_json_bytes(found[1]).files if file.key not in store.objects]
+    missing = []
+    for file in Manifest.from_json_bytes(found[1]).files:
+        for key, one in ((file.key, file), *zip(file.variant_keys(), file.encodings, strict=True)):
+            if key not in store.objects or store.objects[key][0].sha256 != one.sha256:
+                missing.append(key)
+    return missing
+
+
+class PackedWorld(World):
+    """The same with precompressed variants, of which every other publisher makes different bytes."""
+
+    efforts = (Compression.BEST, Compression.FAST)
 
 
 FEW = settings(
@@ -301,8 +335,9 @@ FEW = settings(
 )
 
 
-def test_no_kept_file_is_ever_deleted() -> None:
-    run_state_machine_as_test(World, settings=FEW)
+@pytest.mark.parametrize("kind", [World, PackedWorld])
+def test_no_kept_file_is_ever_deleted(kind: type[World]) -> None:
+    run_state_machine_as_test(kind, settings=FEW)
 
 
 def _by_key(self: MemoryVersionedStore, versions: Any) -> None:
@@ -338,6 +373,24 @@ def let_the_hook_take_what_is_condemned(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(collect_heed.Condemned, "dooms", lambda self, there: False)
 
 
+def put_other_bytes_again(patch: pytest.MonkeyPatch) -> None:
+    """What is condemned is compressed anew, though other manifests name its digest."""
+
+    def put_again(self: Any, file: Any, encoding: str, there: Any) -> None:
+        data = self._store.get(there.key) + b"!"
+        digest = hashlib.sha256(data).hexdigest()
+        self._store.put_again(
+            self._object(file, Variant(encoding=encoding, size=len(data), sha256=digest)), io.BytesIO(data)
+        )
+
+    patch.setattr(compress_store.Variants, "_put_again", put_again)
+
+
+def leave_condemned_variants(patch: pytest.MonkeyPatch) -> None:
+    """Publishers put the files again and not their variants."""
+    patch.setattr(compress_store.Variants, "_put_again", lambda *arguments: None)
+
+
 def look_at_nothing_again(patch: pytest.MonkeyPatch) -> None:
     """The second sweep believes what the first one found."""
     real = collect_sweeps.delete_condemned
@@ -355,8 +408,8 @@ def moments(world: World) -> None:
     world.what_was_just_published_is_there()
 
 
-def new_world(*, swept: bool, hours: float) -> World:
-    world = World()
+def new_world(kind: type[World], *, swept: bool, hours: float) -> World:
+    world = kind()
     world.history(swept=swept, hours=hours)
     return world
 
@@ -449,11 +502,21 @@ SCENARIOS = {
 def test_at_every_single_moment(scenario: Callable[[World, int], None]) -> None:
     swept, hours, calls = SCENARIOS[scenario]
     for number in calls:
-        world = new_world(swept=swept, hours=hours)
-        try:
-            scenario(world, number)
-        finally:
-            world.teardown()
+        play(scenario, new_world(World, swept=swept, hours=hours), number)
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_at_many_a_moment_with_variants(scenario: Callable[[World, int], None]) -> None:
+    swept, hours, calls = SCENARIOS[scenario]
+    for number in range(0, 2 * calls.stop, 6):
+        play(scenario, new_world(PackedWorld, swept=swept, hours=hours), number)
+
+
+def play(scenario: Callable[[World, int], None], world: World, calls: int) -> None:
+    try:
+        scenario(world, calls)
+    finally:
+        world.teardown()
 
 
 FAULTS = {
@@ -464,6 +527,17 @@ FAULTS = {
     let_the_hook_take_what_is_condemned: within_the_second_sweep,
     look_at_nothing_again: around_both_sweeps,
 }
+
+
+@pytest.mark.parametrize(
+    "fault", [put_other_bytes_again, leave_condemned_variants, let_publishers_reuse_what_is_condemned]
+)
+def test_the_model_sees_a_fault_with_variants(
+    fault: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fault(monkeypatch)
+    with pytest.raises(AssertionError):
+        test_at_many_a_moment_with_variants(within_the_second_sweep)
 
 
 @pytest.mark.parametrize("fault", FAULTS)

@@ -1,6 +1,7 @@
 """`bluegreen publish`, against S3, SSM and a KeyValueStore on this machine, and without any of them."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -63,11 +64,17 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int
 def test_to_a_bucket_in_a_pipe(bucket: str, storefront: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["publish", str(storefront), "--bucket", bucket, "--build-id", "one"]) == 0
     captured = capsys.readouterr()
-    assert captured.out == (
-        f"build one is published in s3://{bucket}: 6 files uploaded (147 B), 0 found in place, 0 reused\n"
+    first, second = captured.out.splitlines()
+    assert first == f"build one is published in s3://{bucket}: 6 files uploaded (147 B), 0 found in place, 0 reused"
+    assert re.fullmatch(
+        r"its text has 147 B, \d+ B \(\+\d+%\) in brotli, \d+ B \(\+\d+%\) in gzip; "
+        r"compressed just now: 6 files \(147 B\)",
+        second,
     )
-    assert "uploading 6 files (147 B)" in captured.err
-    assert captured.err.endswith("6/6 files, 147 B\n")
+    assert "uploading 6 files (147 B), compressing 6 (147 B)" in captured.err
+    assert "6/6 files, 147 B\n" in captured.err
+    assert "compressed 6/6 files, 147 B\n" in captured.err
+    assert "will take about" not in captured.err
     assert "\x1b" not in captured.err
     assert run(["publish", str(storefront), "--bucket", bucket, "--build-id", "one"]) == 0
     assert capsys.readouterr().out == f"build one was published in s3://{bucket} already: nothing to do\n"
@@ -92,6 +99,8 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(
     assert "assets/index-B3x9aZ0q.js -> shared/assets/index-B3x9aZ0q.js" in out
     assert "index.html -> builds/one/index.html" in out
     assert "build one would be published" in out
+    assert "compress      74 B  index.html -> builds/one/index.html.br, .gz\n" in out
+    assert "6 to compress (147 B, about 0 s)" in out
     assert list(S3ObjectStore(bucket).list_keys("")) == []
 
     assert run(["publish", str(storefront), "--bucket", bucket, "--build-id", "one"]) == 0
@@ -102,6 +111,7 @@ def test_a_dry_run_prints_the_plan_and_writes_nothing(
     assert (plan["upload_files"], plan["reuse_files"], plan["warnings"]) == (4, 2, [])
     assert plan["uploads"][0].items() >= {"cache_class": "entry", "key": "builds/two/index.html"}.items()
     assert [len(plan["uploads"]), len(plan["reuses"])] == [4, 2]
+    assert (plan["compress_files"], plan["compress_bytes"], plan["copy_variants_of_files"]) == (1, 3, 3)
 
     assert run(["publish", str(storefront), "--bucket", bucket, "--build-id", "two"]) == 0
     capsys.readouterr()
@@ -134,6 +144,56 @@ def test_rules_that_are_not_the_sites_are_refused(
     code, message = refused(capsys, storefront, "--site", site, "--mode", "spa")
     assert code == 2
     assert "leave --mode out" in message
+
+
+@pytest.mark.cloud
+@pytest.mark.parametrize(("says", "variants"), [("true", True), ("false", False), (None, False)])
+def test_variants_are_made_as_the_sites_edge_asks_for_them(
+    site: str, storefront: Path, capsys: pytest.CaptureFixture[str], says: str | None, variants: bool
+) -> None:
+    if says:
+        client("ssm").put_parameter(Name=f"/bluegreen/{site}/precompress", Value=says, Type="String")
+    asked = "--no-precompress" if variants else "--precompress"
+    code, message = refused(capsys, storefront, "--site", site, asked)
+    assert code == 2
+    assert f"{asked} is not what the edge of site '{site}' does" in message
+    assert run(["publish", str(storefront), "--site", site, "--build-id", "one", "--compression", "fast"]) == 0
+    arn = client("ssm").get_parameter(Name=f"/bluegreen/{site}/key-value-store-arn")["Parameter"]["Value"]
+    store = S3ObjectStore(f"bluegreen-{site}-{arn.split(':')[4]}-us-east-1")
+    found = store.head("shared/assets/index-B3x9aZ0q.js.br")
+    assert (found is not None) is variants
+    assert found is None or found.headers.content_encoding == "br"
+
+
+@pytest.mark.cloud
+def test_a_bucket_without_variants(bucket: str, storefront: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--bucket", bucket, "--build-id", "one"]
+    assert run(["publish", str(storefront), *options, "--no-precompress"]) == 0
+    assert "its text has" not in capsys.readouterr().out
+    assert not [key for key in S3ObjectStore(bucket).list_keys("") if key.endswith((".br", ".gz"))]
+    assert run(["publish", str(storefront), *options]) == 0
+    captured = capsys.readouterr()
+    assert "nothing to do" in captured.out
+    assert "warning: build 'one' was published without precompressed variants (6 files" in captured.err
+
+
+@pytest.mark.cloud
+def test_what_takes_long_is_said_before_it_begins(
+    bucket: str, storefront: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from bluegreen_cdn.cli import publish_text
+
+    monkeypatch.setattr(publish_text, "processors", lambda: 1)
+    monkeypatch.setattr(publish_text, "COMPRESS_NOTICE_SECONDS", 0)
+    said = "compressing 6 files (147 B) will take about 0 s on 1 core"
+    command = ["publish", str(storefront), "--bucket", bucket, "--build-id"]
+    assert run([*command, "one"]) == 0
+    assert f"{said}; --compression fast takes about 0 s, for some 10 % more bytes" in capsys.readouterr().err
+    assert run([*command, "two"]) == 0
+    assert "compressing" not in capsys.readouterr().err, "the second build has the variants of the first"
+    (storefront / "index.html").write_text("<p>")
+    assert run([*command, "three", "--compression", "fast"]) == 0
+    assert "on 1 core; what is compressed now is never compressed again" in capsys.readouterr().err
 
 
 @pytest.mark.cloud
@@ -242,11 +302,12 @@ def test_the_bar_shows_files_and_bytes(storefront: Path, monkeypatch: pytest.Mon
     monkeypatch.setenv("COLUMNS", "100")
     store = MemoryStore()
     with open_source(storefront) as source:
-        plan = plan_for(source, store)
+        plan = plan_for(source, store, precompress=True)
         with publish_progress.show_progress(plan, quiet=False) as progress:
             execute(plan, source, store, progress=progress)
     text = "".join(shown)
-    assert "6/6 files" in text
+    assert "upload 6/6 files" in text
+    assert "compress 6/6 files" in text
     assert "147/147 bytes" in text
 
 

@@ -22,6 +22,7 @@ _children = multiprocessing.get_context("forkserver")
 _children.set_forkserver_preload(
     [
         "boto3",
+        "brotli",
         "obstore",
         "bluegreen_cdn.aws.targets",
         "bluegreen_cdn.publish.fan_out_plan",
@@ -30,21 +31,23 @@ _children.set_forkserver_preload(
 )
 
 
-def publish_one(path: str, build_id: str, environment: dict[str, str]) -> None:
+def publish_one(path: str, build_id: str, environment: dict[str, str], effort: str) -> None:
     """What a child does."""
     from bluegreen_cdn.aws.bulk_store import open_bucket
+    from bluegreen_cdn.publish.compress import Compression
     from bluegreen_cdn.publish.publisher import publish
     from bluegreen_cdn.publish.source import open_source
 
     os.environ.update(environment)
     with open_source(Path(path)) as source:
-        publish(source, open_bucket(BUCKET, "us-east-1"), build_id=build_id, workers=8)
+        publish(source, open_bucket(BUCKET, "us-east-1"), build_id=build_id, workers=8, compression=Compression(effort))
 
 
-def publish_to_both(path: str, build_id: str, environment: dict[str, str]) -> None:
+def publish_to_both(path: str, build_id: str, environment: dict[str, str], effort: str) -> None:
     """What a child does that publishes to two buckets."""
     from bluegreen_cdn.aws.targets import open_targets
     from bluegreen_cdn.domain.targets import TargetSpec
+    from bluegreen_cdn.publish.compress import Compression
     from bluegreen_cdn.publish.execute import execute
     from bluegreen_cdn.publish.fan_out_plan import open_everywhere
     from bluegreen_cdn.publish.publisher import plan_for
@@ -54,12 +57,13 @@ def publish_to_both(path: str, build_id: str, environment: dict[str, str]) -> No
     specs = [TargetSpec(name=name, bucket=name, region="us-east-1") for name in (FIRST_BUCKET, OTHER_BUCKET)]
     targets = open_targets(specs, connections=8)
     with open_source(Path(path)) as source:
-        plan = plan_for(source, targets[0].store, build_id=build_id)
-        execute(plan, source, open_everywhere(plan, targets, workers=8), workers=8)
+        plan = plan_for(source, targets[0].store, build_id=build_id, precompress=True)
+        everywhere = open_everywhere(plan, targets, workers=8)
+        execute(plan, source, everywhere, workers=8, compression=Compression(effort))
 
 
 class Reader:
-    """Looks for manifests all the time, and checks every file of each as soon as it sees it.
+    """Looks for manifests all the time, and checks every file and variant of each as soon as it sees it.
 
     A build of the first bucket must be in all of them by then.
     """
@@ -71,6 +75,7 @@ class Reader:
         self._thread = threading.Thread(target=self._run)
         self.checked: dict[str, set[str]] = {bucket: set() for bucket in buckets}
         self.missing: list[str] = []
+        self.variants = 0
 
     def __enter__(self) -> "Reader":
         self._thread.start()
@@ -100,9 +105,11 @@ class Reader:
     def _check(self, bucket: str, manifest: str) -> None:
         body = self._read(bucket, manifest)
         for file in Manifest.from_json_bytes(body).files if body else ():
-            data = self._read(bucket, file.key)
-            if data is not None and hashlib.sha256(data).hexdigest() != file.sha256:
-                self.missing.append(f"{bucket}/{file.key} with other bytes")
+            for key, one in ((file.key, file), *zip(file.variant_keys(), file.encodings, strict=True)):
+                data = self._read(bucket, key)
+                if data is not None and hashlib.sha256(data).hexdigest() != one.sha256:
+                    self.missing.append(f"{bucket}/{key} with other bytes")
+            self.variants += len(file.encodings)
 
     def _read(self, bucket: str, key: str) -> bytes | None:
         try:
@@ -117,7 +124,7 @@ class Reader:
 def build(tmp_path: Path) -> Path:
     """Large enough that a kill has something to meet."""
     for number in range(30):
-        (tmp_path / f"page{number}.html").write_bytes(os.urandom(20_000))
+        (tmp_path / f"page{number}.html").write_text(os.urandom(10_000).hex())
     (tmp_path / "index.html").write_text("<p>")
     (tmp_path / "large.bin").write_bytes(os.urandom(SMALL_FILE_BYTES + 1))  # goes through boto3
     (tmp_path / "assets").mkdir()
@@ -138,8 +145,8 @@ def test_killed_at_random_moments(
     for bucket in buckets:
         s3.create_bucket(Bucket=bucket)
 
-    def start(build_id: str) -> Any:
-        child = _children.Process(target=publisher, args=(str(build), build_id, environment))
+    def start(build_id: str, effort: str = "best") -> Any:
+        child = _children.Process(target=publisher, args=(str(build), build_id, environment, effort))
         child.start()
         return child
 
@@ -154,16 +161,17 @@ def test_killed_at_random_moments(
         for number in range(kills):
             build_id = f"build-{number:03}"
             for name in range(3):
-                (build / "assets" / f"chunk{name}-{number:08}.js").write_bytes(os.urandom(30_000))
+                (build / "assets" / f"chunk{name}-{number:08}.js").write_text(os.urandom(15_000).hex())
             child = start(build_id)
             time.sleep(choice.uniform(0, seconds))
             child.kill()
             child.join(timeout=60)
             killed += child.exitcode == -9
-            again = start(build_id)
+            again = start(build_id, "fast")  # other bytes than what the killed one has put there
             again.join(timeout=60)
             assert again.exitcode == 0, f"{build_id} was not completed"
     reader.look()
     assert reader.missing == []
     assert [len(checked) for checked in reader.checked.values()] == [kills + 2] * len(buckets)
+    assert reader.variants > 2 * 31 * (kills + 2), "every page and every chunk has its variants"
     assert killed >= kills // 2, "the kills came too late to meet anything"

@@ -9,6 +9,7 @@ from bluegreen_cdn.domain.headers import ObjectHeaders
 from bluegreen_cdn.domain.verification import Fault
 from bluegreen_cdn.errors import VerificationFailed
 from bluegreen_cdn.publish.collect_memory import MemoryVersionedStore
+from bluegreen_cdn.publish.compress import Compression
 from bluegreen_cdn.publish.publisher import publish
 from bluegreen_cdn.publish.repair import Repair
 from bluegreen_cdn.publish.source import open_source
@@ -76,6 +77,60 @@ def test_a_second_look_asks_only_for_what_was_wrong(stores: dict[str, MemoryVers
     stores["eu-west-1"].objects[SCRIPT] = late
     again = verifier.look()
     assert (again.complete, again.objects) == (True, 1)
+
+
+@pytest.fixture
+def packed(storefront: Path) -> dict[str, MemoryVersionedStore]:
+    """A build with precompressed variants."""
+    made = {region: MemoryVersionedStore(name=region) for region in ("us-east-1", "eu-west-1")}
+    (storefront / "assets/index-B3x9aZ0q.js").write_text(
+        " ".join(f"{number * number:x}{number}" for number in range(200))
+    )
+    for store in made.values():
+        with open_source(storefront) as source:
+            publish(source, store, build_id="one", allow_missing=["**"], compression=Compression.BEST)
+    return made
+
+
+def test_variants_are_verified_as_files_are(packed: dict[str, MemoryVersionedStore]) -> None:
+    found = Verifier("one", packed).look()
+    assert (found.complete, found.objects) == (True, 2 * (6 * 3 + 1))
+
+
+def test_a_variant_that_is_missing_or_wrong_is_mended(packed: dict[str, MemoryVersionedStore]) -> None:
+    replica = packed["eu-west-1"]
+    del replica.objects[f"{SCRIPT}.br"]
+    stored, data = replica.objects[f"{SCRIPT}.gz"]
+    replica.objects[f"{SCRIPT}.gz"] = (replace(stored, headers=replace(stored.headers, content_encoding=None)), data)
+    stored, data = replica.objects["builds/one/index.html.br"]
+    replica.objects["builds/one/index.html.br"] = (replace(stored, metadata={"sha256": "0" * 64}), data)
+    stored, data = replica.objects["builds/one/favicon.ico.gz"]
+    other = {**stored.metadata, "file-sha256": "0" * 64}
+    replica.objects["builds/one/favicon.ico.gz"] = (replace(stored, metadata=other), data)
+    found = Verifier("one", packed).look()
+    assert {(finding.key, finding.fault) for finding in found.findings} == {
+        (f"{SCRIPT}.br", Fault.MISSING),
+        (f"{SCRIPT}.gz", Fault.HEADERS),
+        ("builds/one/index.html.br", Fault.DIGEST),
+        ("builds/one/favicon.ico.gz", Fault.HEADERS),
+    }
+    mended = Verifier("one", packed, mend=Repair(packed).mend).look()
+    assert (mended.complete, mended.mended) == (True, {"eu-west-1": 4})
+    assert Verifier("one", packed).look().complete
+    mended_br = replica.head(f"{SCRIPT}.br")
+    assert mended_br is not None
+    assert mended_br.headers.content_encoding == "br"
+
+
+def test_the_variant_of_another_compressor_is_not_what_the_manifest_names(
+    packed: dict[str, MemoryVersionedStore], storefront: Path
+) -> None:
+    other = MemoryVersionedStore(name="other")
+    with open_source(storefront) as source:
+        publish(source, other, build_id="one", allow_missing=["**"], compression=Compression.FAST)
+    packed["eu-west-1"].objects[f"{SCRIPT}.br"] = other.objects[f"{SCRIPT}.br"]
+    (finding,) = Verifier("one", packed).look().findings
+    assert (finding.key, finding.fault) == (f"{SCRIPT}.br", Fault.SIZE)
 
 
 def test_a_build_that_is_not_published(stores: dict[str, MemoryVersionedStore]) -> None:

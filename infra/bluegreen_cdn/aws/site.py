@@ -20,6 +20,7 @@ class DeployedSite:
         key_value_store_arn: Its KeyValueStore.
         rules: The classification rules that its edge has. Default: it does not say.
         mode: How its edge finds documents. Default: it does not say.
+        precompress: Whether its edge asks for precompressed variants. Default: no.
         buckets: The bucket of every region, the primary one first. Default: the one in us-east-1.
         function: Its release function. Default: it does not say.
         alias: That function's alias. Default: it does not say.
@@ -31,6 +32,7 @@ class DeployedSite:
     key_value_store_arn: str
     rules: ClassificationRules | None = None
     mode: str | None = None
+    precompress: bool = False
     buckets: Mapping[str, str] = field(default_factory=dict)
     function: str | None = None
     alias: str | None = None
@@ -80,5 +82,6 @@ def find_site(name: str) -> DeployedSite:
         key_value_store_arn=arn,
         rules=rules,
         mode=values.get("mode"),
+        precompress=values.get("precompress") == "true",
         parameters=values,
     )

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from bluegreen_cdn.cli.console import print_json, print_json_pieces
-from bluegreen_cdn.cli.targets import TARGET_HELP, named_targets, print_sent, print_target_plans, publish_targets
+from bluegreen_cdn.cli.targets import TARGET_HELP, named_targets, publish_targets
 from bluegreen_cdn.defaults import BULK_UPLOAD_WORKERS, DEFAULT_DOCUMENT_MODE, DOCUMENT_MODES
 from bluegreen_cdn.errors import InvalidInput, InvalidRules
 
@@ -19,9 +17,6 @@ if TYPE_CHECKING:
     from bluegreen_cdn.aws.site import DeployedSite
     from bluegreen_cdn.domain.classification import ClassificationRules
     from bluegreen_cdn.domain.header_rules import HeaderRules
-    from bluegreen_cdn.publish.execute import PublishResult
-    from bluegreen_cdn.publish.fan_out_plan import TargetPlan
-    from bluegreen_cdn.publish.plan import PublishPlan
     from bluegreen_cdn.publish.ports import BuildRegistry
 
 _FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
@@ -53,6 +48,17 @@ _FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 @click.option("--headers", "headers_file", type=_FILE, help="Header rules (JSON): caching, content types, more.")
 @click.option("--source-maps", is_flag=True, help="Publish source maps too; everybody can read them.")
 @click.option("--allow-missing", multiple=True, metavar="GLOB", help="Paths that documents lead to and others serve.")
+@click.option(
+    "--precompress/--no-precompress",
+    default=None,
+    help="Put brotli and gzip variants beside text files.  [default: as the site says; with --bucket, yes]",
+)
+@click.option(
+    "--compression",
+    type=click.Choice(["best", "fast"]),
+    default="best",
+    help="How hard to compress: fast takes a twentieth of the time for some 10 % more bytes.  [default: best]",
+)
 @click.option("--workers", type=click.IntRange(1, 256), default=BULK_UPLOAD_WORKERS, help="Threads that upload.")
 @click.option("--dry-run", is_flag=True, help="Print the plan and write nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
@@ -72,6 +78,8 @@ def publish(
     headers_file: Path | None,
     source_maps: bool,
     allow_missing: tuple[str, ...],
+    precompress: bool | None,
+    compression: str,
     workers: int,
     dry_run: bool,
     as_json: bool,
@@ -83,6 +91,8 @@ def publish(
     """
     from bluegreen_cdn.aws.targets import open_targets
     from bluegreen_cdn.cli.publish_progress import show_progress
+    from bluegreen_cdn.cli.publish_text import announce_compression, print_plan, print_result, print_warnings
+    from bluegreen_cdn.publish.compress import Compression
     from bluegreen_cdn.publish.execute import execute
     from bluegreen_cdn.publish.fan_out_plan import open_everywhere, plan_targets
     from bluegreen_cdn.publish.publisher import plan_for
@@ -102,18 +112,33 @@ def publish(
         store, several = opened[0].store, len(opened) > 1 or opened[0].probed
         where = ", ".join(target.place for target in opened)
         plan = plan_for(
-            source, store, build_id=build_id, rules=rules, mode=mode, headers=headers, allow_missing=allow_missing
+            source,
+            store,
+            build_id=build_id,
+            rules=rules,
+            mode=mode,
+            headers=headers,
+            allow_missing=allow_missing,
+            precompress=_precompress(deployed, precompress),
         )
-        _print_warnings(plan)
+        effort = Compression(compression)
+        print_warnings(plan)
         if dry_run:
-            _print_plan(plan, where, as_json, plan_targets(plan, opened, workers=workers) if several else [])
+            print_plan(plan, where, effort, as_json, plan_targets(plan, opened, workers=workers) if several else [])
             return
+        announce_compression(plan, effort)
         everywhere = open_everywhere(plan, opened, workers=workers) if several else None
         with show_progress(plan, quiet=as_json, targets=len(opened)) as progress:
             result = execute(
-                plan, source, everywhere or store, registry=_registry(deployed), progress=progress, workers=workers
+                plan,
+                source,
+                everywhere or store,
+                registry=_registry(deployed),
+                progress=progress,
+                workers=workers,
+                compression=effort,
             )
-    _print_result(result, where, as_json, everywhere.to_json() if everywhere else [])
+    print_result(result, where, as_json, everywhere.to_json() if everywhere else [])
 
 
 def _rules(
@@ -172,78 +197,19 @@ def _agreed(
     )
 
 
+def _precompress(deployed: DeployedSite | None, asked: bool | None) -> bool:
+    """Whether to make variants, which must be as the edge has it: it asks for them, or never does."""
+    if deployed is None:
+        return asked is not False
+    if asked is not None and asked != deployed.precompress:
+        raise InvalidInput(
+            f"--{'' if asked else 'no-'}precompress is not what the edge of site {deployed.name!r} does: leave it out, "
+            f"or deploy the site with precompress={asked} first"
+        )
+    return deployed.precompress
+
+
 def _registry(deployed: DeployedSite | None) -> BuildRegistry | None:
     from bluegreen_cdn.aws.key_value_store import CloudFrontKeyValueStore, KeyValueBuildRegistry
 
     return KeyValueBuildRegistry(CloudFrontKeyValueStore(deployed.key_value_store_arn)) if deployed else None
-
-
-def _print_plan(plan: PublishPlan, where: str, as_json: bool, targets: Sequence[TargetPlan]) -> None:
-    from bluegreen_cdn.cli.publish_progress import size_text
-
-    if as_json:
-        print_json_pieces(
-            {
-                **plan.summary(),
-                "uploads": (upload.to_json() for upload in plan.uploads),
-                "copies": (copy.to_json() for copy in plan.copies),
-                "reuses": (reuse.to_json() for reuse in plan.reuses),
-                "warnings": list(plan.warnings),
-                **({"targets": [target.to_json() for target in targets]} if targets else {}),
-            }
-        )
-        return
-    for upload in sorted(plan.uploads, key=lambda upload: upload.source.path):
-        again = upload.key in plan.condemned
-        click.echo(
-            f"{'again' if again else 'upload':<7} {size_text(upload.size):>9}  {upload.source.path} -> {upload.key}"
-            f"{' (retention has condemned it)' if again else ''}"
-        )
-    for copy in plan.copies:
-        click.echo(
-            f"copy    {size_text(copy.upload.size):>9}  {copy.upload.source.path} -> {copy.upload.key} "
-            f"(from {copy.source_key})"
-        )
-    for reuse in plan.reuses:
-        click.echo(f"reuse   {size_text(reuse.size):>9}  {reuse.path} -> {reuse.key} (of build {reuse.build_id})")
-    reused = sum(reuse.size for reuse in plan.reuses)
-    print_target_plans(targets)
-    state = "is published already: nothing to do" if plan.published else "would be published"
-    if plan.revives:
-        state = "is published already and would be put again, because retention has condemned it,"
-    click.echo(
-        f"build {plan.manifest.build_id} {state} in {where}: {len(plan.uploads)} files to upload "
-        f"({size_text(plan.upload_bytes)}), {len(plan.copies)} to copy on the server ({size_text(plan.copy_bytes)}), "
-        f"{len(plan.reuses)} to reuse ({size_text(reused)})"
-    )
-
-
-def _print_warnings(plan: PublishPlan) -> None:
-    for warning in plan.warnings:
-        click.echo(f"warning: {warning}", err=True)
-
-
-def _print_result(result: PublishResult, where: str, as_json: bool, sent: Sequence[dict[str, Any]]) -> None:
-    from bluegreen_cdn.cli.publish_progress import size_text
-
-    if as_json:
-        print_json({**result.to_json(), **({"targets": sent} if sent else {})})
-        return
-    if result.revived:
-        click.echo(
-            f"build {result.build_id} was published in {where} already, and retention had condemned it: its manifest "
-            f"and {result.uploaded_files} files ({size_text(result.uploaded_bytes)}) are put again and stay"
-        )
-    elif result.already_published:
-        filled = any(one["files"] for one in sent)
-        todo = "and was brought to those that lacked it:" if filled else "already: nothing to do"
-        click.echo(f"build {result.build_id} was published in {where} {todo}")
-        sent = sent if filled else []
-    else:
-        copied = f", {result.copied_files} copied ({size_text(result.copied_bytes)})" if result.copied_files else ""
-        click.echo(
-            f"build {result.build_id} is published in {where}: {result.uploaded_files} files uploaded "
-            f"({size_text(result.uploaded_bytes)}){copied}, {result.found_files} found in place, "
-            f"{result.reused_files} reused"
-        )
-    print_sent(sent)

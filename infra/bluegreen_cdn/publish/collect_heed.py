@@ -3,18 +3,20 @@
 import time
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import chain
 
 from bluegreen_cdn.defaults import PUBLISH_MAXIMUM_HOURS
-from bluegreen_cdn.domain.manifest import manifest_key
+from bluegreen_cdn.domain.manifest import Manifest, manifest_key
 from bluegreen_cdn.errors import PublishError
 from bluegreen_cdn.publish.collect_condemned import Condemned
+from bluegreen_cdn.publish.compress_plan import precompress_again
 from bluegreen_cdn.publish.object_store import ObjectStore
 from bluegreen_cdn.publish.plan import PublishPlan, Upload, largest_first
 from bluegreen_cdn.publish.source import SourceFile
 
 
 def heed(plan: PublishPlan, condemned: Condemned, listing: Iterable[SourceFile]) -> PublishPlan:
-    """The plan with every condemned file among its uploads, though a manifest names it already.
+    """The plan with every condemned file and variant to be put again, though a manifest names it already.
 
     Args:
         plan: What publishing means without retention.
@@ -31,16 +33,28 @@ def heed(plan: PublishPlan, condemned: Condemned, listing: Iterable[SourceFile])
         for file in listing
         if file.path in again
     ]
+    doomed = {
+        file.path: file
+        for file in plan.manifest.files
+        if file.encodings and any(key in condemned for key in file.variant_keys())
+    }
+    variants = [precompress_again(doomed[file.path], file) for file in listing if file.path in doomed]
     return replace(
         plan,
+        variants=(*plan.variants, *variants),
         uploads=largest_first([*plan.uploads, *uploads]),
         reuses=tuple(reuse for reuse in plan.reuses if reuse.key not in condemned),
         condemned=condemned,
     )
 
 
-def check_still_there(plan: PublishPlan, store: ObjectStore) -> None:
+def check_still_there(plan: PublishPlan, manifest: Manifest, store: ObjectStore) -> None:
     """See that everything found in place will stay, before the manifest says that it is there.
+
+    Args:
+        plan: The plan.
+        manifest: The manifest as it will be written.
+        store: The bucket.
 
     Raises:
         PublishError: Retention has condemned some of it since, or the publish has taken too long to know.
@@ -52,7 +66,10 @@ def check_still_there(plan: PublishPlan, store: ObjectStore) -> None:
         )
     known = {sweep.id for sweep, _ in plan.condemned.sweeps}
     since = Condemned.load(store, known=known)
-    keys = (manifest_key(plan.manifest.build_id), *(file.key for file in plan.manifest.files))
+    keys = chain(
+        (manifest_key(plan.manifest.build_id),),
+        (key for file in manifest.files for key in (file.key, *file.variant_keys())),
+    )
     if since.sweeps and any(key in since for key in keys):
         raise PublishError(
             f"retention has condemned files of build {plan.manifest.build_id!r} while it was published: publish again, "

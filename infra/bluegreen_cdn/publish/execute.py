@@ -9,7 +9,7 @@ import io
 import json
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, BinaryIO, cast
@@ -23,6 +23,7 @@ from bluegreen_cdn.defaults import (
     UPLOAD_WORKERS,
 )
 from bluegreen_cdn.domain.classification import CacheClass
+from bluegreen_cdn.domain.encodings import ENCODINGS
 from bluegreen_cdn.domain.headers import ObjectHeaders
 from bluegreen_cdn.domain.manifest import Manifest, claim_key, manifest_key
 from bluegreen_cdn.domain.manifest_stream import ManifestStream
@@ -36,6 +37,9 @@ from bluegreen_cdn.errors import (
     PublishError,
 )
 from bluegreen_cdn.publish.collect_heed import check_still_there
+from bluegreen_cdn.publish.compress import Compression
+from bluegreen_cdn.publish.compress_plan import Precompress
+from bluegreen_cdn.publish.compress_store import Variants
 from bluegreen_cdn.publish.object_store import NewObject, ObjectStore, PutOutcome, StoredObject
 from bluegreen_cdn.publish.parallel import Budget, for_each
 from bluegreen_cdn.publish.plan import Copy, PublishPlan, Upload
@@ -62,6 +66,11 @@ class PublishResult:
         reused_files: Shared files of earlier builds.
         already_published: The build existed before.
         revived: It existed, and what retention had condemned of it was put again.
+        compressed_files: Compressed by this publish; neither found nor taken from an earlier build.
+        compressed_bytes: Their bytes.
+        text_bytes: Bytes of the build's files that have precompressed variants.
+        br_bytes: Bytes of the same files in brotli.
+        gzip_bytes: Bytes of the same files in gzip.
     """
 
     build_id: str
@@ -74,6 +83,11 @@ class PublishResult:
     reused_files: int = 0
     already_published: bool = False
     revived: bool = False
+    compressed_files: int = 0
+    compressed_bytes: int = 0
+    text_bytes: int = 0
+    br_bytes: int = 0
+    gzip_bytes: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """The result for other programs."""
@@ -88,6 +102,7 @@ def execute(
     registry: BuildRegistry | None = None,
     progress: Progress | None = None,
     workers: int = UPLOAD_WORKERS,
+    compression: Compression = Compression.BEST,
 ) -> PublishResult:
     """Carry a plan out.
 
@@ -98,6 +113,7 @@ def execute(
         registry: Told last that the build exists. Default: nobody is told.
         progress: Whoever watches. Default: nobody.
         workers: Threads that upload. Default: `UPLOAD_WORKERS`.
+        compression: How hard to compress the variants that the plan asks for. Default: as hard as possible.
 
     Raises:
         BuildConflict: Another publisher has put other content under the build id.
@@ -108,14 +124,16 @@ def execute(
     """
     progress = progress or NoProgress()
     progress.planned(plan)
-    uploads = _Uploads(plan, source, store, progress)
-    if not plan.published or plan.uploads or manifest_key(plan.manifest.build_id) in plan.condemned:
+    stop = threading.Event()
+    variants = Variants(plan, source, store, effort=compression, stop=stop)
+    uploads = _Uploads(plan, source, store, progress, variants)
+    manifest = plan.manifest
+    if not plan.published or plan.uploads or plan.variants or manifest_key(manifest.build_id) in plan.condemned:
         _claim_build_id(plan, store)
-        uploads_in_order = sorted(plan.uploads, key=lambda upload: source.place(upload.source))
-        writes: list[Upload | Copy] = [*plan.copies, *uploads_in_order]
-        for_each(uploads.store, writes, workers=workers)
-        check_still_there(plan, store)
-        _write_manifest(plan, store)
+        for_each(uploads.store, _steps(plan, source), workers=workers, stop=stop)
+        manifest = variants.manifest()
+        check_still_there(plan, manifest, store)
+        _write_manifest(plan, manifest, store)
     if registry is not None:
         registry.retain(plan.manifest.build_id)
     return PublishResult(
@@ -129,18 +147,50 @@ def execute(
         reused_files=len(plan.reuses),
         already_published=plan.published,
         revived=plan.revives,
+        compressed_files=variants.compressed_files,
+        compressed_bytes=variants.compressed_bytes,
+        text_bytes=sum(file.size for file in manifest.files if file.encodings),
+        **{
+            f"{encoding}_bytes": sum(
+                variant.size for file in manifest.files for variant in file.encodings if variant.encoding == encoding
+            )
+            for encoding in ENCODINGS
+        },
     )
+
+
+Step = tuple[Upload | Copy | None, Precompress | None]
+
+
+def _steps(plan: PublishPlan, source: Source) -> Sequence[Step]:
+    """Every file, and its variants, which follow it, in the order in which the source is best read.
+
+    Where any order will do, what takes longest comes first, so that no thread is left with it: compressing does.
+    """
+    variants = {one.file.path: one for one in plan.variants}
+    uploads = sorted(plan.uploads, key=lambda upload: source.place(upload.source))
+    steps: list[Step] = [
+        *((copy, variants.pop(copy.upload.source.path, None)) for copy in plan.copies),
+        *((upload, variants.pop(upload.source.path, None)) for upload in uploads),
+    ]
+    steps += ((None, one) for one in variants.values())
+    if not plan.variants or any(source.place(upload.source) for upload in uploads):
+        return steps
+    return sorted(steps, key=lambda step: -step[1].size if step[1] else 0)
 
 
 class _Uploads:
     """The uploads of one plan, and their count."""
 
-    def __init__(self, plan: PublishPlan, source: Source, store: ObjectStore, progress: Progress) -> None:
+    def __init__(
+        self, plan: PublishPlan, source: Source, store: ObjectStore, progress: Progress, variants: Variants
+    ) -> None:
         self._plan = plan
         self._build_id = plan.manifest.build_id
         self._source = source
         self._store = store
         self._progress = progress
+        self._variants = variants
         self._lock = threading.Lock()
         self._memory = Budget(IN_FLIGHT_BYTES)
         self.written = 0
@@ -149,8 +199,16 @@ class _Uploads:
         self.copied_bytes = 0
         self._refusals = 0
 
-    def store(self, item: Upload | Copy) -> None:
-        """Write one file unless it is there; called from several threads."""
+    def store(self, step: Step) -> None:
+        """Write one file and its variants unless they are there; called from several threads."""
+        item, variants = step
+        # Where the file was found, whoever wrote it may have written its variants, too.
+        outcome = self._store_file(item) if item else PutOutcome.EXISTS
+        if variants:
+            self._variants.put(variants, look_first=outcome is PutOutcome.EXISTS)
+            self._progress.compressed(variants)
+
+    def _store_file(self, item: Upload | Copy) -> PutOutcome:
         upload, outcome = (item.upload, self._copy(item)) if isinstance(item, Copy) else (item, None)
         if outcome is None:
             with self._body(upload) as body:
@@ -162,6 +220,7 @@ class _Uploads:
             if upload.key in self._plan.condemned:
                 self._put_again(upload, there)
         self._progress.stored(upload, outcome)
+        return outcome
 
     def _copy(self, copy: Copy) -> PutOutcome | None:
         """Copy one file on the server unless it is there; None if it has to be uploaded."""
@@ -259,13 +318,13 @@ def _claim_build_id(plan: PublishPlan, store: ObjectStore) -> None:
         store.put_again(claim, io.BytesIO(body))
 
 
-def _write_manifest(plan: PublishPlan, store: ObjectStore) -> None:
-    build_id = plan.manifest.build_id
+def _write_manifest(plan: PublishPlan, manifest: Manifest, store: ObjectStore) -> None:
+    build_id = manifest.build_id
     key = manifest_key(build_id)
-    with _rendered(plan.manifest) as (new, body):
+    with _rendered(manifest) as (new, body):
         if store.put_if_absent(new, body) is PutOutcome.CREATED:
             return
-    check_same_build(ManifestStream.open(store.lines(key), build_id), plan.manifest)
+    check_same_build(ManifestStream.open(store.lines(key), build_id), manifest)
     if key in plan.condemned:
         there = store.get(key)
         store.put_again(_internal_object(key, there), io.BytesIO(there))

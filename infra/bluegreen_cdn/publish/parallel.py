@@ -9,7 +9,9 @@ from typing import TypeVar
 Item = TypeVar("Item")
 
 
-def for_each(work: Callable[[Item], None], items: Iterable[Item], *, workers: int) -> None:
+def for_each(
+    work: Callable[[Item], None], items: Iterable[Item], *, workers: int, stop: threading.Event | None = None
+) -> None:
     """Call `work` with every item, in no particular order.
 
     Each thread takes an item when it is free, so that a long list costs no memory; an error or Ctrl-C lets the calls
@@ -19,13 +21,14 @@ def for_each(work: Callable[[Item], None], items: Iterable[Item], *, workers: in
         work: Called from several threads.
         items: Taken one at a time, by one thread at a time.
         workers: How many threads.
+        stop: Set at an error or Ctrl-C, for calls so long that they look at it. Default: none look.
 
     Raises:
         BaseException: The first that `work` or `items` raised.
     """
     remaining = iter(items)
     taking = threading.Lock()
-    stop = threading.Event()
+    stop = stop or threading.Event()
     errors: list[BaseException] = []
 
     def take_and_work() -> None:

@@ -13,6 +13,7 @@ from bluegreen_cdn.domain.manifest import Manifest, ManifestFile, check_mode, ma
 from bluegreen_cdn.domain.manifest_stream import ReadableManifest
 from bluegreen_cdn.errors import InvalidBuild
 from bluegreen_cdn.publish.collect_condemned import Condemned
+from bluegreen_cdn.publish.compress_plan import KnownVariants, NotedVariants, Precompress, check_no_variants
 from bluegreen_cdn.publish.copies import CopySources
 from bluegreen_cdn.publish.object_store import NewObject
 from bluegreen_cdn.publish.plan_known import KnownFiles
@@ -134,6 +135,7 @@ class PublishPlan:
         warnings: What its publisher should know, a line each. Default: none.
         condemned: What retention is about to remove, and is put again. Default: nothing.
         copies: Files that are copied on the server, so that their bytes are not sent. Default: none.
+        variants: Files whose precompressed variants are to be put beside them, largest first. Default: none.
     """
 
     manifest: Manifest
@@ -144,6 +146,7 @@ class PublishPlan:
     warnings: tuple[str, ...] = ()
     condemned: Condemned = field(default_factory=Condemned)
     copies: tuple[Copy, ...] = ()
+    variants: tuple[Precompress, ...] = ()
 
     @property
     def upload_bytes(self) -> int:
@@ -158,7 +161,19 @@ class PublishPlan:
     @property
     def revives(self) -> bool:
         """Whether the build exists, is condemned, and is put again."""
-        return self.published and (bool(self.uploads) or manifest_key(self.manifest.build_id) in self.condemned)
+        return self.published and (
+            bool(self.uploads or self.variants) or manifest_key(self.manifest.build_id) in self.condemned
+        )
+
+    @property
+    def compressions(self) -> tuple[Precompress, ...]:
+        """The files of `variants` that have to be compressed: no earlier build has their variants."""
+        return tuple(one for one in self.variants if not one.is_known)
+
+    @property
+    def compress_bytes(self) -> int:
+        """Bytes that will be compressed."""
+        return sum(one.size for one in self.compressions)
 
     def summary(self) -> dict[str, Any]:
         """The numbers of the plan."""
@@ -172,6 +187,9 @@ class PublishPlan:
             "copy_bytes": self.copy_bytes,
             "reuse_files": len(self.reuses),
             "reuse_bytes": sum(reuse.size for reuse in self.reuses),
+            "compress_files": len(self.compressions),
+            "compress_bytes": self.compress_bytes,
+            "copy_variants_of_files": len(self.variants) - len(self.compressions),
         }
 
     def to_json(self) -> dict[str, Any]:
@@ -194,6 +212,7 @@ def plan_publish(
     headers: HeaderRules | None = None,
     retained: Iterable[ReadableManifest] | Reader = (),
     source: str = "the build",
+    precompress: bool = False,
 ) -> PublishPlan:
     """Work out what publishing a build means.
 
@@ -206,24 +225,37 @@ def plan_publish(
         retained: The manifests in the bucket, each gone through once; or what reads them, quicker for knowing the new
             build's files by their paths. Default: none, as in an empty bucket.
         source: What the listing is of, for messages.
+        precompress: Whether files of the compressible extensions get variants. Default: no.
 
     Raises:
-        InvalidBuild: No visitor could be served from it.
+        InvalidBuild: No visitor could be served from it, or it has a file where a variant is to be.
         InvalidRules: A header rule would let browsers keep a document.
         BuildConflict: The build id exists with other content.
         SharedFileConflict: A retained build has other bytes under the same hashed name.
     """
     check_documents(listing, rules=rules, mode=mode, source=source)
+    if precompress:
+        check_no_variants(listing)
     manifest = _manifest(build_id, listing, rules, mode, headers or HeaderRules())
     known, renames, copy_sources = KnownFiles(manifest), Renames(manifest), CopySources(manifest)
+    variants = KnownVariants(manifest if precompress else None)
     for other in retained({file.path: file for file in manifest.files}) if callable(retained) else retained:
         if other.build_id == build_id:
-            check_same_build(other, manifest)
-            return PublishPlan(manifest=manifest, content=_content(listing), uploads=(), reuses=(), published=True)
+            existing = NotedVariants(other)
+            check_same_build(existing, manifest)
+            return PublishPlan(
+                manifest=existing.applied_to(manifest),
+                content=_content(listing),
+                uploads=(),
+                reuses=(),
+                published=True,
+                warnings=existing.warnings() if precompress else (),
+            )
         for file in other.files:
             known.see(file, other.build_id)
             renames.see(file)
             copy_sources.add(file, other.build_id)
+            variants.see(file)
 
     sources = {file.path: file for file in listing}
     uploads: list[Upload] = []
@@ -243,14 +275,16 @@ def plan_publish(
             served, owner = found
             files.append(_with_headers(file, served))
             reuses.append(Reuse(path=file.path, key=file.key, size=file.size, build_id=owner))
+    manifest, missing = variants.plan(replace(manifest, files=tuple(files)), sources)
     return PublishPlan(
-        manifest=replace(manifest, files=tuple(files)),
+        manifest=manifest,
         content=_content(listing),
         uploads=largest_first(uploads),
         copies=tuple(copies),
         reuses=tuple(reuses),
         published=False,
         warnings=renames.warnings(),
+        variants=missing,
     )
 
 

@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from bluegreen_cdn.publish.compress_plan import Precompress
 from bluegreen_cdn.publish.object_store import PutOutcome
 from bluegreen_cdn.publish.plan import PublishPlan, Upload
 
@@ -26,6 +27,9 @@ class Progress(Protocol):
     def stored(self, upload: Upload, outcome: PutOutcome) -> None:
         """One file is in place, written now or found there."""
 
+    def compressed(self, variants: Precompress) -> None:
+        """The precompressed variants of one file are in place."""
+
 
 class NoProgress:
     """Watches nothing."""
@@ -34,4 +38,7 @@ class NoProgress:
         """Do nothing."""
 
     def stored(self, upload: Upload, outcome: PutOutcome) -> None:
+        """Do nothing."""
+
+    def compressed(self, variants: Precompress) -> None:
         """Do nothing."""

@@ -23,6 +23,7 @@ from bluegreen_cdn.errors import ForeignState, NotFound
 from bluegreen_cdn.publish.closure import check_closure, closure_warnings
 from bluegreen_cdn.publish.collect_condemned import Condemned
 from bluegreen_cdn.publish.collect_heed import heed
+from bluegreen_cdn.publish.compress import Compression
 from bluegreen_cdn.publish.execute import PublishResult, execute
 from bluegreen_cdn.publish.object_store import ObjectStore
 from bluegreen_cdn.publish.plan import PublishPlan, plan_publish
@@ -42,6 +43,7 @@ def publish(
     registry: BuildRegistry | None = None,
     progress: Progress | None = None,
     workers: int = UPLOAD_WORKERS,
+    compression: Compression | None = None,
 ) -> PublishResult:
     """Make a build exist.
 
@@ -56,6 +58,8 @@ def publish(
         registry: Told last that the build exists. Default: nobody is told.
         progress: Whoever watches. Default: nobody.
         workers: Threads that upload. Default: `UPLOAD_WORKERS`.
+        compression: How hard to compress the variants of text files, which the edge of a site with precompression
+            asks for. Default: there are none.
 
     Raises:
         InvalidInput: The build or an argument is not acceptable; nothing was done.
@@ -63,9 +67,24 @@ def publish(
         CloudError: The cloud refused.
     """
     plan = plan_for(
-        source, store, build_id=build_id, rules=rules, mode=mode, headers=headers, allow_missing=allow_missing
+        source,
+        store,
+        build_id=build_id,
+        rules=rules,
+        mode=mode,
+        headers=headers,
+        allow_missing=allow_missing,
+        precompress=compression is not None,
     )
-    return execute(plan, source, store, registry=registry, progress=progress, workers=workers)
+    return execute(
+        plan,
+        source,
+        store,
+        registry=registry,
+        progress=progress,
+        workers=workers,
+        compression=compression or Compression.BEST,
+    )
 
 
 def plan_for(
@@ -77,6 +96,7 @@ def plan_for(
     mode: str = DEFAULT_DOCUMENT_MODE,
     headers: HeaderRules | None = None,
     allow_missing: Iterable[str] = (),
+    precompress: bool = False,
 ) -> PublishPlan:
     """Read the build and the bucket's manifests, and work out what publishing means; writes nothing.
 
@@ -88,6 +108,7 @@ def plan_for(
         mode: How documents are found: `spa`, `directory` or `html`. Default: `spa`.
         headers: What the files are served with, and whether source maps go along. Default: by name, and no.
         allow_missing: Globs of paths that documents may lead to though the build lacks them. Default: none.
+        precompress: Whether text files get brotli and gzip variants. Default: no.
     """
     check_mode(mode)
     if build_id is not None:
@@ -108,6 +129,7 @@ def plan_for(
         headers=headers,
         retained=lambda files: retained_manifests(store, first=build_id, known=files),
         source=source.name,
+        precompress=precompress,
     )
     plan = heed(plan, condemned, published)
     if plan.published:
