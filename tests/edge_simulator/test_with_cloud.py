@@ -4,6 +4,7 @@ import http.client
 import io
 import json
 import time
+import urllib.request
 import zipfile
 
 import boto3
@@ -214,6 +215,22 @@ def test_a_function_url_is_an_origin(running):
     answer, body = fetch(edge, "/echo/a?b=1")
     assert answer.status == 200, body
     assert json.loads(body) == {"path": "/echo/a", "query": "b=1"}
+
+
+def test_an_origin_that_answers_503_is_not_asked_again(running):
+    arranged, edge = running
+    edge.wait_until_serving(20)
+    fetch(edge, "/index.html")  # the bucket's policy has been read by now
+    admin = f"{arranged.endpoint}/_bluegreen_local"
+    urllib.request.urlopen(f"{admin}/faults", data=json.dumps({"kind": "down", "bucket": "bucket-a"}).encode()).close()
+    try:
+        began = time.monotonic()
+        answers = [fetch(edge, f"/never-asked-{number}.html")[0].status for number in range(3)]
+        assert answers == [503] * 3
+        assert time.monotonic() - began < 3, "an SDK's retries take seconds; CloudFront goes on to the next origin"
+    finally:
+        urllib.request.urlopen(f"{admin}/mend", data=b"{}").close()
+    assert fetch(edge, "/never-asked-4.html")[0].status == 403
 
 
 def test_a_change_of_the_store_arrives_at_every_location(running):

@@ -63,6 +63,7 @@ def client(
     region: str | None = None,
     *,
     connections: int = 10,
+    attempts: int = AWS_RETRY_ATTEMPTS,
     endpoint: str | None = None,
     profile: str | None = None,
 ) -> Any:
@@ -74,6 +75,7 @@ def client(
         service: The SDK's service name, such as `s3`.
         region: The region. Default: what the environment and the profile say.
         connections: Connections kept open, at least the number of threads that share the client. Default: 10.
+        attempts: How often a call is made before its error counts. Default: 6.
         endpoint: The service's address. Default: what the environment says, or AWS's.
         profile: The profile that has the credentials. Default: what the environment says.
 
@@ -84,7 +86,7 @@ def client(
 
     elsewhere = endpoint or _endpoint_url(service)
     config = Config(
-        retries={"mode": "standard", "total_max_attempts": AWS_RETRY_ATTEMPTS},
+        retries={"mode": "standard", "total_max_attempts": attempts},
         max_pool_connections=connections,
         connect_timeout=AWS_CONNECT_TIMEOUT_SECONDS,
         read_timeout=AWS_READ_TIMEOUT_SECONDS,

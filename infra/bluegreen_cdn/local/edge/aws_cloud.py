@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import urllib3
 
 from bluegreen_cdn.aws.session import client, translate_errors
+from bluegreen_cdn.defaults import AWS_RETRY_ATTEMPTS
 from bluegreen_cdn.errors import CloudError, NotFound
 from bluegreen_cdn.local.cloud.kvs_faults import EDGE_HEADER
 from bluegreen_cdn.local.edge.aws_origins import LOOPBACK, fetch, get_object
@@ -61,7 +62,9 @@ class AwsCloud:
 
     def _client(self, service: str, region: str = "us-east-1") -> Any:
         if (service, region) not in self._clients:
-            made = self._clients[service, region] = client(service, region, connections=CONNECTIONS)
+            # CloudFront does not ask an origin that has answered again: it goes on to the next one of the group.
+            attempts = 1 if service == "s3" else AWS_RETRY_ATTEMPTS
+            made = self._clients[service, region] = client(service, region, connections=CONNECTIONS, attempts=attempts)
             made.meta.events.register("before-sign", _say_that_we_are_the_edge)
         return self._clients[service, region]
 
