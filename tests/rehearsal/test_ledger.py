@@ -134,3 +134,18 @@ def test_lazy_requests_across_a_moment(ledger: Ledger) -> None:
         ask(ledger, page, HASHED, "vendor", at=at, lazy=True)
     ask(ledger, page, HASHED, None, status=404, at=7, lazy=True)
     assert ledger.lazy_across(5) == (1, 2)
+
+
+def test_only_new_visitors_may_be_turned_away_and_only_where_that_is_announced() -> None:
+    ledger = Ledger([build(FIRST)])
+
+    def ask(*, status: int = 503, first_visit: bool = True) -> bool:
+        page = ledger.document(visitor="v", at=1, url="/", status=status, digest=None, first_visit=first_visit)
+        return bool(page.problems)
+
+    assert ask()
+    ledger.may_turn_away = True
+    assert not ask()
+    assert ask(first_visit=False)
+    assert ask(status=502)
+    assert (ledger.turned_away, len(ledger.broken_pages)) == (1, 3)

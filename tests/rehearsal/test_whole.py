@@ -43,6 +43,28 @@ def test_three_releases_and_not_one_broken_page(tmp_path: Path) -> None:
     assert processes(tmp_path) == []
 
 
+def test_a_scenario_has_an_index_a_report_and_an_exit_code(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [*COMMAND, "--scenario", "stop-midway", "--json", "--output", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_SECONDS,
+    )
+    assert done.returncode == 0, done.stderr[-3000:] + done.stdout[-3000:]
+    data = json.loads(done.stdout)
+    assert data == json.loads((tmp_path / "scenarios.json").read_text())
+    (played,) = data["scenarios"]
+    assert (played["name"], played["ok"], played["broken"]) == ("stop-midway", True, [])
+    assert [release["outcome"] for release in played["releases"]] == ["rolled_back"]
+    assert played["page_loads"] > 50
+    report = json.loads((tmp_path / "stop-midway" / "report.json").read_text())
+    assert {mark["weight"] for mark in report["releases"][1]["weights"]} == {20, 0}
+    held = {invariant["name"].partition(":")[0] for invariant in report["invariants"] if invariant["held"]}
+    assert {"no_broken_page", "no_mixed_page", "gone_after_rollback", "old_build_everywhere"} <= held
+    assert 'href="stop-midway/report.html"' in (tmp_path / "index.html").read_text()
+    assert processes(tmp_path) == []
+
+
 def test_an_interruption_stops_everything_and_leaves_a_report(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [*COMMAND, "--output", str(tmp_path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

@@ -17,6 +17,11 @@ class Ledger:
 
     Args:
         builds: Every build that can be served during the rehearsal.
+
+    Attributes:
+        may_turn_away: Set while an edge location cannot know which build to serve. Visitors who have none yet may then
+            get 503; that is counted apart. Whoever has one must go on getting pages.
+        turned_away: How many got it.
     """
 
     def __init__(self, builds: Iterable[BuildFiles]) -> None:
@@ -26,6 +31,8 @@ class Ledger:
         self.asset_failures = 0
         self.shared_cookie_mixes = 0
         self.not_in_build = 0
+        self.may_turn_away = False
+        self.turned_away = 0
         self.lazy_requests: list[LazySeen] = []
         self.script_errors: list[tuple[float, str | None]] = []
         self.incidents: list[Incident] = []
@@ -72,6 +79,9 @@ class Ledger:
             via=via,
         )
         self.pages.append(page)
+        if status == 503 and first_visit and self.may_turn_away:
+            self.turned_away += 1
+            return page
         if status != 200:
             self._broken(page, at, f"{url}: {error or f'status {status}'}")
             return page

@@ -20,6 +20,7 @@ from bluegreen_cdn.local.rehearsal.workshop import Workshop
 ARRIVAL_SECONDS = 3.0
 """Before a scenario begins: some tabs are to be open by then."""
 AFTERWARDS_SECONDS = 2.0
+SHORT_VERDICT_PERIOD_SECONDS = 60
 
 
 @dataclass(kw_only=True)
@@ -116,7 +117,7 @@ class Programme:
             changed=self._changed,
         )
         record = scene.record
-        record.scenario, record.notes = scenario.name, list(self._workshop.notes)
+        record.scenario, record.about, record.notes = scenario.name, scenario.happens, list(self._workshop.notes)
         self.played.append(Played(scenario=scenario, record=record))
         try:
             stable = await self._ready(scene, scenario, place)
@@ -194,8 +195,9 @@ class Programme:
         if not place.begun:
             place.begun = True
             place.site.synthesise([place.first])
+        shared = {} if scenario.judged else {"verdict_period_seconds": str(SHORT_VERDICT_PERIOD_SECONDS)}
         for build in place.builds[scenario.name]:
-            place.site.synthesise([build], {**scenario.context, **scenario.contexts.get(build.name, {})})
+            place.site.synthesise([build], {**shared, **scenario.context, **scenario.contexts.get(build.name, {})})
 
     # -- how far it is ------------------------------------------------------------------------------------------------
 

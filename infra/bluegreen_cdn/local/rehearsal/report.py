@@ -35,6 +35,8 @@ class Record:
     rollout: str
     seed: int
     scenario: str = ""
+    about: str = ""
+    """What happens in the scenario, in a sentence without its full stop."""
     releases: list[Release] = field(default_factory=list)
     phases: list[Phase] = field(default_factory=list)
     invariants: list[Invariant] = field(default_factory=list)
@@ -60,6 +62,7 @@ def as_json(record: Record) -> dict[str, Any]:
         "ok": record.ok,
         "error": record.error,
         "scenario": record.scenario or None,
+        "about": record.about or None,
         "site": record.site,
         "started": record.started,
         "seconds": round(record.seconds, 1),
@@ -73,6 +76,7 @@ def as_json(record: Record) -> dict[str, Any]:
         "mixed_pages": len(ledger.mixed_pages),
         "shared_cookie_mixes": ledger.shared_cookie_mixes,
         "lazy_requests": len(ledger.lazy_requests),
+        "turned_away": ledger.turned_away,
         "not_in_build": ledger.not_in_build,
         "script_errors": len(ledger.script_errors),
         "visitors": record.visitors,

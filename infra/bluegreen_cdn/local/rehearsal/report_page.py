@@ -80,6 +80,8 @@ def _lead(data: dict[str, Any]) -> str:
     if broken:
         count = f"{len(broken)} of {len(data['invariants'])} statements"
         return f"{count} did not hold. First: {escape(broken[0]['message'])}."
+    if data["about"]:
+        return escape(f"{data['about'][0].upper()}{data['about'][1:]}.")
     back = next((r for r in data["releases"] if r["seconds_from_alarm_to_weight_zero"] is not None), None)
     released, took = len(data["releases"]), data["seconds"]
     words = f"{released} builds were released in {took:.0f} seconds while visitors kept their tabs open."

@@ -15,6 +15,7 @@ NAMES = (
     "slow-replication",
     "region-down",
     "sync-dead",
+    "kvs-errors",
     "stop-midway",
     "retry-after-rollback",
     "two-deploys",

@@ -44,4 +44,5 @@ SCENARIO = Scenario(
     "propagation aside, and CodeDeploy rolls back",
     builds=lambda workshop: [workshop.fresh_bad(NAME)],
     play=play,
+    judged=True,
 )

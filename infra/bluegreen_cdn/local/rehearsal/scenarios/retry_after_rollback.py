@@ -42,4 +42,5 @@ SCENARIO = Scenario(
     checked="taken back by the alarm within 10 s, then promoted; `bluegreen history` tells of both",
     builds=lambda workshop: [workshop.dependent(NAME)],
     play=play,
+    judged=True,
 )

@@ -36,6 +36,8 @@ class Scenario:
         builds: Makes the builds that it releases; their ids are new to the site.
         play: Tells the story; the visitors are there already. What it raises, or checks in vain, fails it.
         visited: Whether visitors come. Default: yes.
+        judged: Whether an alarm is to judge a build of it. If not, the verdict looks back one minute only, so that the
+            next release need not wait long until nothing of this one's is left in the verdict's window. Default: no.
         context: Further context values of its deployments. Default: none.
         contexts: The same for single builds, by the build's name. Default: none.
         site: A site of its own. Default: the one that scenarios share.
@@ -47,6 +49,7 @@ class Scenario:
     builds: Callable[[Workshop], Sequence[PreparedBuild]]
     play: Callable[[Scene], Awaitable[None]]
     visited: bool = True
+    judged: bool = False
     context: Mapping[str, str] = field(default_factory=dict)
     contexts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     site: OwnSite | None = None
