@@ -235,7 +235,7 @@ async function takeBeacon(request, state) {
   const wellFormed = ['l', 'e', 'a', 's'].every((name) => {
     const item = request.querystring[name];
     if (item) counts[name] = item;
-    return !item || (!item.multiValue && /^\d{1,3}$/.test(item.value));
+    return !item || (!item.multiValue && /^[01]$/.test(item.value));
   });
   if (!wellFormed) return answer(204);
   const build = await verify(text(request.querystring, 't'), 'beacon');

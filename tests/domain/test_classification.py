@@ -133,3 +133,11 @@ def test_default_is_every_preset() -> None:
     assert set(ClassificationRules.default().hashed_folders) >= {
         folder for preset in PRESETS.values() for folder in preset.hashed_folders
     }
+
+
+@pytest.mark.parametrize("suffix", ["", ".br", ".gz"])
+def test_precompressed_variants_of_entries_follow_the_rollout_as_they_do(suffix: str) -> None:
+    rules = ClassificationRules(hashed_folders=("assets/",), entries=("widget.js", "sw-*.js"))
+    for path in ("widget.js", "sw-B3x9aZ0q.js", "assets/frame.html"):
+        assert rules.classify(path + suffix) is CacheClass.ENTRY
+    assert rules.classify(f"other.js{suffix}") is CacheClass.VERSIONED

@@ -186,7 +186,7 @@ def test_beacons_are_forwarded_by_role_without_cookies(edge: Any) -> None:
     later = int(time.time()) + 60
     for build, role in (("b1", "stable"), ("b2", "candidate"), ("b0", "other")):
         token = sign_token(SECRET, build, purpose=TokenPurpose.BEACON, expires=later)
-        request = _beacon(edge, {"t": token, "l": "1", "e": "2"}, state, **{"build/b0": "{}"})
+        request = _beacon(edge, {"t": token, "l": "1", "e": "1"}, state, **{"build/b0": "{}"})
         assert request["headers"]["x-build-id"]["value"] == build
         assert request["headers"]["x-bluegreen-role"]["value"] == role
         assert request["cookies"] == {}
@@ -204,7 +204,16 @@ def test_beacons_that_prove_nothing_end_at_the_edge(edge: Any) -> None:
         "other build": {"t": good.replace("b2~", "b1~", 1)},
         "unknown build": {"t": sign_token(SECRET, "b9", purpose=TokenPurpose.BEACON, expires=now + 60)},
         "not a number": {"t": good, "e": "1e9"},
-        "too large": {"t": good, "e": "12345"},
+        "more than one page": {"t": good, "e": "2"},
+        "more than one page, in two digits": {"t": good, "e": "11"},
+        "nothing": {"t": good, "e": ""},
+        "no number": {"t": good, "l": "true"},
+        "negative": {"t": good, "l": "-1"},
+        "unsigned": {"t": good.rpartition("~")[0]},
+        "cut short": {"t": good[:-1]},
+        "too long": {"t": good + "A"},
+        "a longer life": {"t": good.replace(good.split("~")[1], "zzzzzz")},
+        "a token's name": {"T": good},
     }
     for why, query in bad.items():
         assert _beacon(edge, query, state)["statusCode"] == 204, why

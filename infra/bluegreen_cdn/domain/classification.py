@@ -72,7 +72,9 @@ HASH_TOKEN_IN_NAME = (
 HASH_TOKEN_AS_FOLDER = rf"^(?:{_HEX}$|{_MIXED_WITH_DASH}{{12,}}$|(?=.*[A-Z])(?=.*[a-z])[\w-]{{21}}$)"
 """21 characters are a nanoid, Next's default build id; one in 35 of them has no digit."""
 COMPANION = r"\.(?:map|(?:[cm]?js|css)\.[\w.]+)$"
-ENTRY_BY_NAME = r"\.html?$"
+_END = r"(?:\.br|\.gz)?$"
+"""Of an entry: its precompressed variants follow the rollout, too, or whoever asks for one by name gets any build's."""
+ENTRY_BY_NAME = rf"\.html?{_END}"
 LONGEST_KEY = 1024
 """S3's limit. It also keeps the edge's regular expressions from being fed to death."""
 NOTHING = r"^(?!)"
@@ -138,9 +140,9 @@ def check_glob(glob: str, where: str) -> str:
     return glob
 
 
-def _any_glob(globs: Iterable[str]) -> str:
+def _any_glob(globs: Iterable[str], end: str = "$") -> str:
     alternatives = "|".join(glob_pattern(glob) for glob in globs)
-    return f"^(?:{alternatives})$" if alternatives else NOTHING
+    return f"^(?:{alternatives}){end}" if alternatives else NOTHING
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -211,7 +213,7 @@ class ClassificationRules:
 
     def patterns(self) -> ClassificationPatterns:
         """The rules as regular expressions for `re.search` and for JavaScript's `RegExp.exec`."""
-        entries = _any_glob(self.entries)
+        entries = _any_glob(self.entries, _END)
         # The longest folder first: "static/js/" before "static/", for the rest of the path begins after it.
         folders = "|".join(glob_pattern(folder) for folder in sorted(self.hashed_folders, key=lambda f: (-len(f), f)))
         return ClassificationPatterns(
