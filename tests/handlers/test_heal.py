@@ -1,10 +1,14 @@
 """What puts the files of live builds where an edge with other rules will look."""
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from bluegreen_cdn.aws.fakes import FakeClock, FakeKeyValueStore
+from bluegreen_cdn.aws.key_value_store import CloudFrontKeyValueStore
+from bluegreen_cdn.aws.versioned_store import S3VersionedStore
 from bluegreen_cdn.domain.classification import ClassificationRules
 from bluegreen_cdn.domain.control import ControlState, Pin
 from bluegreen_cdn.domain.healing import EdgeRules
@@ -15,6 +19,7 @@ from bluegreen_cdn.publish.collect_memory import MemoryVersionedStore
 from bluegreen_cdn.publish.heal import unhealed_paths
 from bluegreen_cdn.publish.memory_source import MemorySource
 from bluegreen_cdn.publish.publisher import publish
+from bluegreen_cdn.publish.verify import Verifier
 
 VITE = ClassificationRules.preset("vite")
 NEW = EdgeRules(rules=ClassificationRules.preset("vite", hashed=("img/*.svg",)), precompress=False)
@@ -93,3 +98,35 @@ def test_the_second_time_it_only_looks() -> None:
     before = dict(store.objects)
     assert list(heal_site(values, {"us-east-1": store}, NEW, FakeClock())) == []
     assert store.objects == before
+
+
+@pytest.mark.cloud
+def test_on_s3_and_a_real_key_value_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from bluegreen_cdn.aws.session import client
+    from bluegreen_cdn.local.cloud import LocalCloud
+
+    with LocalCloud(tmp_path) as cloud:
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            monkeypatch.delenv(name)
+        for name, value in cloud.environment().items():
+            monkeypatch.setenv(name, value)
+        made = client("cloudfront", "us-east-1").create_key_value_store(Name="store")
+        values = CloudFrontKeyValueStore(made["KeyValueStore"]["ARN"], clock=FakeClock())
+        stores = {region: S3VersionedStore(f"bluegreen-{region}", region) for region in ("us-east-1", "eu-west-1")}
+        assert heal_site(values, stores, NEW, FakeClock()) == ()
+        values.update({"build/one": "{}"}, etag=values.read().etag)
+        assert heal_site(values, stores, NEW, FakeClock()) == ()
+        client("s3", "us-east-1").create_bucket(Bucket="bluegreen-us-east-1")
+        primary = stores["us-east-1"]
+        files = {"index.html": "one", "img/logo.svg": "<svg/>", "assets/brand-C4y0bA1r.css": "p {}"}
+        publish(MemorySource(files), primary, build_id="one", rules=VITE)
+        edge = EdgeRules(
+            rules=ClassificationRules.preset("vite", hashed=("img/*.svg",), unhashed=("assets/brand-*",)),
+            precompress=False,
+        )
+        (healed,) = heal_site(values, stores, edge, FakeClock())
+        assert (healed.build_id, healed.files) == ("one", 2)
+        assert primary.get("shared/img/logo.svg") == b"<svg/>"
+        assert primary.get("builds/one/assets/brand-C4y0bA1r.css") == b"p {}"
+        assert Verifier("one", {"us-east-1": primary}).look().complete
+        assert list(heal_site(values, stores, edge, FakeClock())) == []
