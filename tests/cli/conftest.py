@@ -51,7 +51,8 @@ class Shop:
         self.sync()
 
     def publish(self, build: str, rules: ClassificationRules = RULES) -> None:
-        source = MemorySource({"index.html": f"<p>{build}", "favicon.ico": build})
+        files = {"index.html": f"<p>{build}", "favicon.ico": build, "assets/index-B3x9aZ0q.js": "export default 1"}
+        source = MemorySource(files)
         for bucket in self.buckets.values():
             execute(plan_publish(build, source.listing(), rules=rules, mode="spa"), source, bucket, workers=1)
         self.store.write({f"{defaults.BUILD_KEY_PREFIX}{build}": '{"format":1}'})
@@ -96,6 +97,7 @@ class Shop:
             name="shop",
             domain="d111.cloudfront.net",
             rules=RULES,
+            precompress=False,
             holdout=500,
             store=self.store,
             releases=self.releases,

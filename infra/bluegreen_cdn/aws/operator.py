@@ -11,6 +11,7 @@ from bluegreen_cdn.aws.operator_ports import Records, Signals
 from bluegreen_cdn.aws.ports import Alarms, KeyValueStore, Releases
 from bluegreen_cdn.domain.classification import ClassificationRules
 from bluegreen_cdn.domain.control import ControlState, Outcome
+from bluegreen_cdn.domain.healing import EdgeRules, unhealed
 from bluegreen_cdn.domain.manifest import MANIFEST_PREFIX, build_of_manifest_key
 from bluegreen_cdn.domain.observation import Observed
 from bluegreen_cdn.domain.operations import Plan, Scene
@@ -20,6 +21,7 @@ from bluegreen_cdn.domain.status import SiteStatus, site_status
 from bluegreen_cdn.domain.status_releases import UNKNOWN_BUILD, ReleaseRecord, release_history
 from bluegreen_cdn.domain.tokens import TokenPurpose, sign_token
 from bluegreen_cdn.errors import NotFound, OperationRefused, PreconditionFailed, ReleaseError
+from bluegreen_cdn.publish.collect_keys import supplement_files
 from bluegreen_cdn.publish.object_store import ObjectStore
 from bluegreen_cdn.publish.publisher import load_manifest
 
@@ -51,6 +53,7 @@ class OperatedSite:
         name: The site.
         domain: Where it is served.
         rules: The classification rules of its edge; None if it does not say.
+        precompress: Whether its edge asks for precompressed variants.
         holdout: The hold-out it is configured with, in basis points.
         store: The KeyValueStore.
         releases: Alias and CodeDeploy.
@@ -65,6 +68,7 @@ class OperatedSite:
     name: str
     domain: str
     rules: ClassificationRules | None
+    precompress: bool
     holdout: int
     store: KeyValueStore
     releases: Releases
@@ -206,11 +210,15 @@ class OperatedSite:
                 manifest = load_manifest(bucket, build)
             except NotFound:
                 return f"its manifest is not in {region} ({bucket.name}); look at the replication of the primary bucket"
-            if self.rules is not None and manifest.rules != self.rules:
-                return (
-                    "it was published under other classification rules than the site's edge has, which would look for "
-                    "its files elsewhere; publish it again under a new build id"
-                )
+            if self.rules is not None:
+                edge = EdgeRules(rules=self.rules, precompress=self.precompress)
+                elsewhere = next(unhealed(build, manifest.files, supplement_files(bucket, build), edge), None)
+                if elsewhere is not None:
+                    return (
+                        f"the site's edge would look for {elsewhere!r} in vain in {region}: the build was published "
+                        f"under other classification rules, or without the variants that the edge asks for, and was "
+                        f"not put where it looks; publish it again under a new build id"
+                    )
             for entry in manifest.entries():
                 there = bucket.head(entry.key)
                 if there is None or (there.size, there.sha256) != (entry.size, entry.sha256):

@@ -44,6 +44,7 @@ def open_site(name: str) -> OperatedSite:
         name=name,
         domain=domain,
         rules=deployed.rules,
+        precompress=deployed.parameters.get("precompress") == "true",
         holdout=holdout,
         store=CloudFrontKeyValueStore(deployed.key_value_store_arn, clock=clock),
         releases=releases,
