@@ -1,7 +1,8 @@
-"""Put one file of a published build elsewhere, too: copied, or found there."""
+"""Put one file of a published build elsewhere, too: copied, compressed, or found there."""
 
 import tempfile
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import BinaryIO, TypeVar, cast
 
@@ -14,6 +15,7 @@ from bluegreen_cdn.domain.manifest import ManifestFile
 from bluegreen_cdn.errors import CloudError, CorruptCopy, ForeignState, NotFound, PublishError
 from bluegreen_cdn.publish.collect_condemned import Condemned
 from bluegreen_cdn.publish.collect_ports import RepairableStore
+from bluegreen_cdn.publish.compress import Compression, compress
 from bluegreen_cdn.publish.object_store import NewObject, PutOutcome, StoredObject
 
 Outcome = TypeVar("Outcome")
@@ -60,11 +62,7 @@ class FileHealer:
                 variants[encoding] = found
         left = [encoding for encoding in wanted if encoding not in variants]
         if left:
-            raise PublishError(
-                f"file {file.path!r} of build {build_id!r} has no variant in {' and '.join(left)}, which the edge "
-                f"would ask for: leave precompression off until retention has removed the builds that were published "
-                f"without"
-            )
+            variants |= self._compress(build_id, file, healing.source.key, left)
         return replace(file, encodings=tuple(variants[encoding] for encoding in ENCODINGS if encoding in variants))
 
     def _copy(self, source_key: str, new: NewObject) -> StoredObject | None:
@@ -128,6 +126,26 @@ class FileHealer:
                 f"which the edge will ask for: give the file another name, or remove the object"
             )
         return Variant(encoding=encoding, size=there.size, sha256=there.sha256)
+
+    def _compress(self, build_id: str, file: ManifestFile, source_key: str, encodings: list[str]) -> dict[str, Variant]:
+        with tempfile.SpooledTemporaryFile(max_size=SMALL_FILE_BYTES) as body, ExitStack() as bodies:
+            self._store.download(source_key, body)
+            body.seek(0)
+            made = compress(cast(BinaryIO, body), encodings, Compression.FAST, path=file.path, sha256=file.sha256)
+            for each in made:
+                bodies.enter_context(each.body)
+            for each in made:
+                self._store.put_if_absent(_variant(build_id, file, each.variant), each.body)
+        found: dict[str, Variant] = {}
+        for encoding in encodings:  # whoever was first has decided on the bytes
+            variant = self._there(file, encoding)
+            if variant is None:
+                raise PublishError(
+                    f"object '{variant_key(file.key, encoding)}' of {self._store.name} was there and is gone: "
+                    f"something deletes while builds are healed; try again"
+                )
+            found[encoding] = variant
+        return found
 
 
 def _identity(build_id: str, file: ManifestFile) -> NewObject:
