@@ -2,7 +2,8 @@
 
 Run `make bench-publish`, which installs the tools into `build/peers` (or `python benchmarks/bench_publish.py`, which
 uses those it finds). Server: SeaweedFS on loopback. Every tool runs as a command, its start included, in turns with
-the others; the table has the medians. Requests and bytes are the server's own count.
+the others; the tables, which docs/publishing.md has, show medians. Requests and bytes are the server's own count. On a
+busy machine look at the CPU seconds (of the tool, without the server's) and at the ratios within one run.
 """
 
 import argparse
@@ -10,6 +11,7 @@ import os
 import platform
 import random
 import re
+import resource
 import shutil
 import signal
 import statistics
@@ -36,6 +38,7 @@ class Row:
     """What one tool did with one task, once for every round."""
 
     seconds: list[float] = field(default_factory=list)
+    cpu_seconds: list[float] = field(default_factory=list)
     requests: int = 0
     sent_bytes: int = 0
 
@@ -116,7 +119,8 @@ class Bench:
         for _ in range(self._rounds):
             self._run(rows, "bluegreen publish", self._publish(tree, self._bucket(), "one"))
             for peer in self._peers:
-                self._run(rows, peer.name, peer.copy(tree, self._bucket(), "build"))
+                bucket = self._prepared(peer, tree)
+                self._run(rows, peer.name, peer.copy(tree, bucket, "build"))
         return rows
 
     def release(self, tree: Path, following: Path) -> dict[str, Row]:
@@ -127,12 +131,18 @@ class Bench:
             self._run({}, "", self._publish(tree, bucket, "one"))
             self._run(rows, "bluegreen publish", self._publish(following, bucket, "two"))
             for peer in self._peers:
-                bucket = self._bucket()
+                bucket = self._prepared(peer, following)
                 self._run(rows, f"{peer.name}: new prefix", peer.copy(following, bucket, "two"))
                 if peer.sync:
                     self._run({}, "", self._quickest.copy(tree, bucket, "one"))
                     self._run(rows, f"{peer.name}: in place, by size", peer.sync(following, bucket, "one"))
         return rows
+
+    def _prepared(self, peer: Peer, tree: Path) -> str:
+        bucket = self._bucket()
+        if peer.prepare:
+            self._run({}, "", peer.prepare(tree, bucket))
+        return bucket
 
     def _publish(self, tree: Path, bucket: str, build_id: str) -> list[str]:
         options = ["--bucket", bucket, "--build-id", build_id, "--mode", "directory", "--no-precompress", "--json"]
@@ -148,6 +158,7 @@ class Bench:
 
     def _run(self, rows: dict[str, Row], name: str, command: list[str]) -> None:
         before = self._server.counters()
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
         began = time.perf_counter()
         done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_SECONDS)
         seconds = time.perf_counter() - began
@@ -156,6 +167,8 @@ class Bench:
         after = self._server.counters()
         row = rows.setdefault(name, Row())
         row.seconds.append(seconds)
+        now = resource.getrusage(resource.RUSAGE_CHILDREN)
+        row.cpu_seconds.append(now.ru_utime + now.ru_stime - used.ru_utime - used.ru_stime)
         row.requests, row.sent_bytes = after[0] - before[0], after[1] - before[1]
 
 
@@ -165,15 +178,15 @@ def table(title: str, rows: dict[str, Row]) -> str:
     lines = [
         f"### {title}",
         "",
-        "| | seconds | ours / theirs | MB sent | requests |",
-        "| --- | ---: | ---: | ---: | ---: |",
+        "| | seconds | ours / theirs | its own CPU seconds | MB sent | requests |",
+        "| --- | ---: | ---: | ---: | ---: | ---: |",
     ]
     for name, row in sorted(rows.items(), key=lambda item: statistics.median(item[1].seconds)):
         seconds = statistics.median(row.seconds)
         mark = "**" if name == "bluegreen publish" else ""
         lines.append(
             f"| {mark}{name}{mark} | {seconds:.2f} | {'' if mark else f'{ours / seconds:.2f}'} | "
-            f"{row.sent_bytes / 1e6:.1f} | {row.requests:,} |"
+            f"{statistics.median(row.cpu_seconds):.2f} | {row.sent_bytes / 1e6:.1f} | {row.requests:,} |"
         )
     return "\n".join(lines) + "\n"
 
@@ -183,13 +196,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", choices=["small", "large", "release"], action="append")
     parser.add_argument("--release-of", choices=list(SIZES), default="large", help="the size of the release")
+    parser.add_argument("--without", metavar="PEER", action="append", default=[], help="leave out a peer: 'aws', 'CDK'")
     parser.add_argument("--peers", type=Path, default=PEERS_FOLDER)
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the server goes with us
     with tempfile.TemporaryDirectory(prefix="bench-publish-") as name, SeaweedFS(Path(name)) as server:
         os.environ |= server.environment() | {"RCLONE_CONFIG": str(Path(name) / "rclone.conf")}
         os.environ.pop("AWS_PROFILE", None)
-        peers = find_peers(options.peers)
+        peers = [peer for peer in find_peers(options.peers) if not peer.name.startswith(tuple(options.without))]
         print(f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
         print(f"SeaweedFS on loopback; {', '.join(versions(peers))}; medians of {options.rounds}\n")
         bench = Bench(server, peers, options.rounds)

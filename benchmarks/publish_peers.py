@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bucket_deployment import handler_source
+
 BOTO3_THREADS = 16
 _RCLONE = ["--transfers", "64", "--checkers", "32", "--s3-no-check-bucket", "--s3-no-head", "--log-level", "ERROR"]
 
@@ -22,11 +24,13 @@ class Peer:
         name: What the table calls it.
         copy: Puts a whole tree under a prefix: command from tree, bucket and prefix.
         sync: Makes a prefix like the tree, judging by size only; None if the tool cannot.
+        prepare: What has to be done before, and is not measured: command from tree and bucket. Default: nothing.
     """
 
     name: str
     copy: Callable[[Path, str, str], list[str]]
     sync: Callable[[Path, str, str], list[str]] | None = None
+    prepare: Callable[[Path, str], list[str]] | None = None
 
 
 def find_peers(folder: Path) -> list[Peer]:
@@ -82,6 +86,15 @@ def find_peers(folder: Path) -> list[Peer]:
                 ],
             )
         )  # fmt: skip
+        if handler_source():
+            script = [sys.executable, str(Path(__file__).with_name("bucket_deployment.py"))]
+            peers.append(
+                Peer(
+                    "CDK's BucketDeployment",
+                    lambda tree, bucket, to: [*script, "run", aws, bucket, to],
+                    prepare=lambda tree, bucket: [*script, "put", str(tree), bucket],
+                )
+            )
     return peers
 
 
@@ -92,10 +105,15 @@ def _endpoint() -> list[str]:
 
 def versions(peers: list[Peer]) -> list[str]:
     """What each tool calls itself."""
+    from importlib import metadata
+
     import boto3
 
     found = [f"boto3 {boto3.__version__}"]
     for peer in peers[1:]:
+        if peer.prepare:
+            found.append(f"aws-cdk-lib {metadata.version('aws-cdk-lib')}")
+            continue
         tool = peer.copy(Path(), "", "")[0]
         argument = "--version" if tool.endswith("aws") else "version"
         said = subprocess.run([tool, argument], capture_output=True, text=True).stdout.split("\n")[0]
