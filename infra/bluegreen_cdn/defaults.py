@@ -43,8 +43,9 @@ BULK_CREDENTIALS_SECONDS = 60
 BULK_FAILURES_UNTIL_OFF = 8
 """Objects that boto3 could write and the bulk uploader could not, until it is asked no more."""
 DOWNLOAD_PIECE_BYTES = 1024**2
-RANGE_BYTES = 2 * 1024**2
+RANGE_BYTES = 1024**2
 """Of an archive in S3 that does not fit the disk, asked for at once."""
+RANGE_PIECE_BYTES = 64 * 1024
 RANGED_BUFFER_BYTES = 64 * 1024
 ASSET_DISK_RESERVE_BYTES = 256 * 1024**2
 """Of the publish function's disk, for what is put by while it publishes."""

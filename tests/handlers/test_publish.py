@@ -253,10 +253,10 @@ def test_an_asset_larger_than_the_disk_is_read_by_ranges(
     asked: list[tuple[int, int | None]] = []
     pieces = ObjectReader.pieces
 
-    def counted(reader: ObjectReader, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+    def counted(reader: ObjectReader, start: int = 0, end: int | None = None, **more: int) -> Iterator[bytes]:
         if reader.name.endswith("/asset.zip"):
             asked.append((start, end))
-        return pieces(reader, start, end)
+        return pieces(reader, start, end, **more)
 
     monkeypatch.setattr(ObjectReader, "pieces", counted)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10, 10, 0))  # type: ignore[attr-defined]
@@ -266,7 +266,7 @@ def test_an_asset_larger_than_the_disk_is_read_by_ranges(
     for path, data in build.items():
         key = f"shared/{path}" if path.startswith("assets/") else f"builds/one/{path}"
         assert S3ObjectStore(site.bucket).get(key) == data
-    # Each range once: seven of them keep what it takes, whatever the number of files.
+    # Each range once: a few of them keep what it takes, whatever the number of files.
     assert len(asked) == len(set(asked)) == -(-size // RANGE_BYTES)
 
 

@@ -74,6 +74,23 @@ def test_what_a_file_costs() -> None:
     assert (many["peak"] - few["peak"]) / 20_000 < BYTES_PER_FILE
 
 
+# What the stack's publish function does with a build that does not fit its disk.
+ASSET_PROGRAM = """
+import json, shutil, sys, types
+shutil.disk_usage = lambda path: types.SimpleNamespace(free=0)
+from bluegreen_cdn.aws.object_store import S3ObjectStore
+from bluegreen_cdn.domain.classification import ClassificationRules
+from bluegreen_cdn.handlers import publish
+from bluegreen_cdn.handlers.custom_resource import ResourceRequest
+from bluegreen_cdn.publish.memory_store import MemoryRegistry
+bucket, key, build = sys.argv[1:]
+properties = {"Rules": json.dumps(ClassificationRules.default().to_json()), "Mode": "spa",
+    "SourceBucket": bucket, "SourceKey": key}
+request = ResourceRequest(type="Create", properties=properties)
+publish._publish_asset(request, build, S3ObjectStore(bucket), MemoryRegistry())
+"""
+
+
 class Bucket:
     """A bucket that the command publishes to, and the command's peak."""
 
@@ -83,14 +100,22 @@ class Bucket:
 
     def publish(self, path: Path, *options: str) -> float:
         """Publish, and say the megabytes that it took."""
-        command = [sys.executable, "-m", "bluegreen_cdn.cli.main", "publish", str(path), "--bucket", self.name]
+        command = ["-m", "bluegreen_cdn.cli.main", "publish", str(path), "--bucket", self.name, *options, "--json"]
+        return self._measured(f"{path.name} {' '.join(options)}", command)
+
+    def publish_asset(self, path: Path, build_id: str) -> float:
+        """Publish a zip in S3 by ranges, and say the megabytes that it took."""
+        self.s3.upload_file(str(path), self.name, f"assets/{path.name}")
+        return self._measured(f"{path.name} in S3", ["-c", ASSET_PROGRAM, self.name, f"assets/{path.name}", build_id])
+
+    def _measured(self, what: str, arguments: list[str]) -> float:
         done = subprocess.run(
-            [sys.executable, "-c", MEASURED, *command, *options, "--json"],
+            [sys.executable, "-c", MEASURED, sys.executable, *arguments],
             env={**os.environ, **self._environment}, capture_output=True, text=True, timeout=1500, check=True,
         )  # fmt: skip
         found = json.loads(done.stdout)
         assert found["code"] == 0, done.stderr[-2000:]
-        print(f"{path.name} {' '.join(options)}: {found['megabytes']:.0f} MB")
+        print(f"{what}: {found['megabytes']:.0f} MB")
         return float(found["megabytes"])
 
     def size(self, key: str) -> int:
@@ -164,3 +189,23 @@ def test_a_very_large_file(seaweedfs: Any, tmp_path: Path) -> None:
     peaks["zip"] = bucket.publish(tmp_path / "dist.zip", "--build-id", "zip")
     assert bucket.size("builds/zip/video.mp4") == LARGE_BYTES
     assert max(peaks.values()) < LIMIT_MEGABYTES, peaks
+
+
+@pytest.mark.scale
+def test_very_many_files_of_an_asset_in_s3(seaweedfs: Any, many: Path) -> None:
+    bucket = Bucket(seaweedfs, "many-in-an-asset")
+    archive = many.with_suffix(".zip")
+    assert bucket.publish_asset(archive if archive.exists() else packed(many, "zip"), "asset") < LIMIT_MEGABYTES
+    assert bucket.size("manifests/asset.json") > FILES * 200
+
+
+@pytest.mark.scale
+def test_a_very_large_file_of_an_asset_in_s3(seaweedfs: Any, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "large.zip", "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr("index.html", "<!doctype html><p>")
+        with archive.open(zipfile.ZipInfo("video.mp4"), "w", force_zip64=True) as video:
+            for _ in range(LARGE_BYTES // 1_000_000):
+                video.write(bytes(1_000_000))
+    bucket = Bucket(seaweedfs, "large-asset")
+    assert bucket.publish_asset(tmp_path / "large.zip", "asset") < LIMIT_MEGABYTES
+    assert bucket.size("builds/asset/video.mp4") == LARGE_BYTES

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from bluegreen_cdn.aws.session import translate_errors
-from bluegreen_cdn.defaults import AWS_RETRY_ATTEMPTS, DOWNLOAD_PIECE_BYTES, RANGE_BYTES, RANGES_KEPT
+from bluegreen_cdn.defaults import AWS_RETRY_ATTEMPTS, DOWNLOAD_PIECE_BYTES, RANGE_BYTES, RANGE_PIECE_BYTES, RANGES_KEPT
 from bluegreen_cdn.errors import FileChanged, PreconditionFailed
 
 
@@ -33,12 +33,15 @@ class ObjectReader:
         """The object, for messages."""
         return f"s3://{self._bucket}/{self._key}"
 
-    def pieces(self, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+    def pieces(
+        self, start: int = 0, end: int | None = None, *, piece_bytes: int = DOWNLOAD_PIECE_BYTES
+    ) -> Iterator[bytes]:
         """The bytes from a place on, in pieces.
 
         Args:
             start: The first byte.
             end: The byte after the last. Default: the object's end.
+            piece_bytes: The most that a piece has. Default: `DOWNLOAD_PIECE_BYTES`.
 
         Raises:
             FileChanged: It is another object than the one whose beginning was read.
@@ -50,7 +53,7 @@ class ObjectReader:
         with translate_errors("s3", "GetObject", self.name):
             while True:
                 try:
-                    for piece in self._body(start, end).iter_chunks(DOWNLOAD_PIECE_BYTES):
+                    for piece in self._body(start, end).iter_chunks(piece_bytes):
                         start, failures = start + len(piece), 0
                         yield piece
                 except (HTTPClientError, IncompleteReadError):
@@ -100,7 +103,7 @@ class RangedFile(io.RawIOBase):
         super().__init__()
         self._reader, self._size = reader, size
         self._range_bytes, self._kept = range_bytes, kept
-        self._ranges: OrderedDict[int, bytes] = OrderedDict()
+        self._ranges: OrderedDict[int, bytearray] = OrderedDict()
         self._lock = threading.Lock()
         self._position = 0
 
@@ -125,21 +128,27 @@ class RangedFile(io.RawIOBase):
         if self._position >= self._size or not len(buffer):
             return 0
         number, within = divmod(self._position, self._range_bytes)
-        data = self._range(number)[within : within + len(buffer)]
-        buffer[: len(data)] = data
+        with self._lock:
+            data = memoryview(self._range(number))[within : within + min(len(buffer), self._size - self._position)]
+            buffer[: len(data)] = data
         self._position += len(data)
         return len(data)
 
-    def _range(self, number: int) -> bytes:
-        with self._lock:
-            found = self._ranges.pop(number, None)
-            if found is None:
-                start = number * self._range_bytes
-                end = min(start + self._range_bytes, self._size)
-                found = b"".join(self._reader.pieces(start, end))
-                if len(found) != end - start:
-                    raise FileChanged(f"{self._reader.name} is shorter than it was: try again")
-            self._ranges[number] = found
-            if len(self._ranges) > self._kept:
-                self._ranges.popitem(last=False)
-            return found
+    def _range(self, number: int) -> bytearray:
+        found = self._ranges.pop(number, None)
+        if found is None:
+            found = self._fetch(number)
+        self._ranges[number] = found
+        return found
+
+    def _fetch(self, number: int) -> bytearray:
+        # The room of the range that goes: giving it back and asking for it anew, in many threads, takes twice as much.
+        room = bytearray(self._range_bytes) if len(self._ranges) < self._kept else self._ranges.popitem(last=False)[1]
+        start = number * self._range_bytes
+        end, filled = min(start + self._range_bytes, self._size), 0
+        for piece in self._reader.pieces(start, end, piece_bytes=RANGE_PIECE_BYTES):
+            room[filled : filled + len(piece)] = piece
+            filled += len(piece)
+        if filled != end - start:
+            raise FileChanged(f"{self._reader.name} is shorter than it was: try again")
+        return room

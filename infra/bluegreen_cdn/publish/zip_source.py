@@ -14,7 +14,7 @@ from bluegreen_cdn.publish.source import SourceFile, check_names, check_path, ch
 
 _DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError)
 _ENCRYPTED = 0x1
-_MEMBER = struct.Struct("<QQIHH")
+_MEMBER = struct.Struct("<QQQIHH")
 
 
 class ZipSource:
@@ -45,37 +45,40 @@ class ZipSource:
     def listing(self) -> tuple[SourceFile, ...]:
         """Every file, sorted by path, each read once for its digest."""
         if self._listing is None:
-            self._listing = self._listed()
-            # A hundred thousand of zipfile's own records are most of our memory.
-            self._zip.filelist.clear()
-            self._zip.NameToInfo.clear()
+            self._members = self._packed()
+            in_order = sorted(self._members, key=lambda path: _header_offset(self._members[path]))
+            files = [self._read(path) for path in in_order]
+            self._listing = check_names(sorted(files, key=lambda file: file.path), self._name)
         return self._listing
 
-    def _listed(self) -> tuple[SourceFile, ...]:
-        members: dict[str, zipfile.ZipInfo] = {}
+    def _packed(self) -> dict[str, bytes]:
+        """What it takes to read each member; zipfile's own records of 100,000 of them are most of our memory."""
+        members: dict[str, bytes] = {}
+        unpacked_bytes = 0
         for member in self._zip.infolist():
             self._check(member)
             if member.is_dir():
                 continue
             if member.filename in members:
                 raise InvalidBuild(f"{self._name}: file {member.filename!r} is in it twice: pack it again")
-            members[member.filename] = member
+            members[member.filename] = _pack(member)
+            unpacked_bytes += member.file_size
         if not members:
             raise InvalidBuild(f"{self._name} is empty: build the app first, then pack its output folder")
         # Not by the sizes that the members claim to be packed in: those of a bomb lie, or share the same bytes.
-        check_unpacked_size(sum(member.file_size for member in members.values()), self._packed_bytes, self._name)
-        files = [self._read(member) for member in sorted(members.values(), key=lambda member: member.header_offset)]
-        self._members = {path: _packed(member) for path, member in members.items()}
-        return check_names(sorted(files, key=lambda file: file.path), self._name)
+        check_unpacked_size(unpacked_bytes, self._packed_bytes, self._name)
+        self._zip.filelist.clear()
+        self._zip.NameToInfo.clear()
+        return members
 
     def place(self, file: SourceFile) -> int:
         """Where a file lies, if that matters."""
-        return _unpacked(self._members[file.path], file).header_offset if self._in_order else 0
+        return _header_offset(self._members[file.path]) if self._in_order else 0
 
     def open(self, file: SourceFile) -> BinaryIO:
         """The bytes of a file."""
         try:
-            member = cast("BinaryIO", self._zip.open(_unpacked(self._members[file.path], file)))
+            member = cast("BinaryIO", self._zip.open(_unpack(file.path, self._members[file.path])))
         except _DAMAGED as error:
             raise FileChanged(
                 f"{self._name}: file {file.path!r} can no longer be read ({error}): publish again"
@@ -100,26 +103,29 @@ class ZipSource:
             raise InvalidBuild(f"{self._name}: file {member.filename!r} is encrypted: pack it without a password")
         check_size(member.filename, member.file_size, self._name)
 
-    def _read(self, member: zipfile.ZipInfo) -> SourceFile:
+    def _read(self, path: str) -> SourceFile:
         try:
-            with self._zip.open(member) as stream:
+            with self._zip.open(_unpack(path, self._members[path])) as stream:
                 size, sha256 = digest(cast("BinaryIO", stream))
         except _DAMAGED as error:
-            raise InvalidBuild(
-                f"{self._name}: file {member.filename!r} cannot be read ({error}): pack it again"
-            ) from error
-        return SourceFile(path=member.filename, size=size, sha256=sha256)
+            raise InvalidBuild(f"{self._name}: file {path!r} cannot be read ({error}): pack it again") from error
+        return SourceFile(path=path, size=size, sha256=sha256)
 
 
-def _packed(member: zipfile.ZipInfo) -> bytes:
+def _pack(member: zipfile.ZipInfo) -> bytes:
     """What it takes to open a member, in few bytes."""
-    return _MEMBER.pack(member.header_offset, member.compress_size, member.CRC, member.compress_type, member.flag_bits)
+    sizes = member.compress_size, member.file_size
+    return _MEMBER.pack(member.header_offset, *sizes, member.CRC, member.compress_type, member.flag_bits)
 
 
-def _unpacked(packed: bytes, file: SourceFile) -> zipfile.ZipInfo:
-    member = zipfile.ZipInfo(file.path)
-    member.file_size = file.size
-    member.header_offset, member.compress_size, member.CRC, member.compress_type, member.flag_bits = _MEMBER.unpack(
-        packed
+def _unpack(path: str, packed: bytes) -> zipfile.ZipInfo:
+    member = zipfile.ZipInfo(path)
+    member.header_offset, member.compress_size, member.file_size, member.CRC, member.compress_type, member.flag_bits = (
+        _MEMBER.unpack(packed)
     )
     return member
+
+
+def _header_offset(packed: bytes) -> int:
+    offset: int = _MEMBER.unpack(packed)[0]
+    return offset
