@@ -132,7 +132,8 @@ class _Document:
                 end = _text_end(name).search(text, position)
                 if end is None:
                     return
-                if not self._templates:
+                # Most scripts are elsewhere, and have no text.
+                if not self._templates and end.start() > position:
                     self._text(name, attributes, text[position : end.start()])
                 position = end.end()
 

@@ -27,11 +27,12 @@ class FolderSource:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._top = os.path.join(root, "")
+        self._name = f"build folder '{root}'"
 
     @property
     def name(self) -> str:
         """The folder, for messages."""
-        return f"build folder '{self._root}'"
+        return self._name
 
     def listing(self) -> tuple[SourceFile, ...]:
         """Every file, sorted by path, each read once for its digest."""
