@@ -194,9 +194,11 @@ def test_json_and_back(weight: int, holdout: int, epoch: int) -> None:
     ]  # fmt: skip
 
 
-def test_the_format_before_is_read() -> None:
+def test_the_format_before_is_read_and_kept() -> None:
     text = '{"format":0,"epoch":3,"stable":"b1","candidate":"b2","weight":100,"holdout":0}'
-    assert RoutingState.from_json(text) == RoutingState(epoch=3, stable="b1", candidate="b2", weight=100, holdout=0)
+    state = RoutingState.from_json(text)
+    assert state == RoutingState(epoch=3, stable="b1", candidate="b2", weight=100, holdout=0, format=0)
+    assert RoutingState.from_json(state.to_json()) == state
 
 
 def test_a_newer_format_is_named() -> None:

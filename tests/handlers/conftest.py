@@ -97,7 +97,8 @@ class Plane:
 
     @property
     def control(self) -> ControlState:
-        return ControlState.from_json(self.store.values[defaults.CONTROL_KEY])
+        text = self.store.values.get(defaults.CONTROL_KEY)
+        return ControlState.from_json(text) if text else ControlState()
 
     @property
     def outcome(self) -> Outcome | None:

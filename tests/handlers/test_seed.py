@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -35,6 +36,14 @@ def test_only_what_is_absent_is_written(there: dict[str, str], written: tuple[st
     store = FakeKeyValueStore(there)
     assert seed(store, build="a1", holdout=500) == written
     assert there.items() <= store.values.items()
+
+
+def test_an_older_format_is_raised_once_the_edge_is_there_to_read_it() -> None:
+    older = replace(RoutingState.from_json(ROUTING), format=0)
+    store = FakeKeyValueStore({"routing": older.to_json(), "secret": SECRET})
+    assert seed(store, build="z9", holdout=0) == ("routing",)
+    assert RoutingState.from_json(store.values["routing"]) == replace(older, format=1, epoch=10)
+    assert seed(store, build="z9", holdout=0) == ()
 
 
 def test_another_seeder_wins_and_is_left_alone() -> None:

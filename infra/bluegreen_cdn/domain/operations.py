@@ -196,6 +196,9 @@ def plan_unpin(scene: Scene) -> Plan:
 def _stop(seen: Observed, release: Deployment) -> Plan:
     control = seen.control.with_latch(Latch(release.target, release.id))
     routing, control = _consequence(seen, control)
+    notes = ["the `cdk deploy` that waits for this release fails, and its stack goes back"]
+    if routing.stable == release.target:
+        notes.append(f"build {release.target} is pinned, so visitors go on getting it; pin another one, or unpin it")
     return Plan(
         kind=PlanKind.STOP,
         build=release.target,
@@ -204,7 +207,7 @@ def _stop(seen: Observed, release: Deployment) -> Plan:
         stop=release.id,
         outcome=_withdrawn(release, f"build {release.target} was taken back by hand", seen),
         steps=(_take_out(release, seen), _stop_step(release)),
-        notes=("the `cdk deploy` that waits for this release fails, and its stack goes back",),
+        notes=tuple(notes),
     )
 
 

@@ -29,7 +29,11 @@ from bluegreen_cdn.errors import ForeignState, InvalidInput, UnsupportedFormat
 
 ROUTING_FORMAT = 1
 OLDEST_ROUTING_FORMAT = 0
-"""Readers take formats n and n-1, so that edge and control plane may be updated in either order."""
+"""Readers take formats n and n-1, so that edge and control plane may be updated in either order.
+
+Writers keep the format that they found: an edge that is one format older than the traffic sync goes on being understood
+and steered. Only the seed raises it, in a stack that is deployed after the edge's.
+"""
 
 _BUILD_ID = re.compile(BUILD_ID_PATTERN)
 _VISITOR = re.compile(r"2\.([0-9a-z]{8,32})")
@@ -47,6 +51,7 @@ class RoutingState:
         holdout: Share kept on stable whatever the weight, in basis points. Default: 500.
         regions_out: Regions whose replica is not asked. Default: none.
         channels: Reserved: build per named channel. Default: none.
+        format: The format that it is written in. Default: the newest.
 
     Raises:
         InvalidInput: A number out of its range, or a build id that is none.
@@ -59,6 +64,7 @@ class RoutingState:
     holdout: int = HOLDOUT_BASIS_POINTS
     regions_out: tuple[str, ...] = ()
     channels: Mapping[str, str] = field(default_factory=dict)
+    format: int = ROUTING_FORMAT
 
     def __post_init__(self) -> None:
         for name in ("weight", "holdout"):
@@ -83,7 +89,7 @@ class RoutingState:
         """
         text = json.dumps(
             {
-                "format": ROUTING_FORMAT,
+                "format": self.format,
                 "epoch": self.epoch,
                 "stable": self.stable,
                 "candidate": self.candidate,
@@ -133,6 +139,7 @@ class RoutingState:
                 holdout=value.get("holdout", HOLDOUT_BASIS_POINTS),
                 regions_out=tuple(out),
                 channels=dict(channels),
+                format=number,
             )
         except (AttributeError, InvalidInput, KeyError, TypeError) as error:
             raise ForeignState(f"the KeyValueStore's `routing` is not ours: {error}") from error

@@ -4,13 +4,13 @@ What is wrong is named in the log and, for whoever deploys, in the KeyValueStore
 only takes a yes or a no.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from bluegreen_cdn import defaults
 from bluegreen_cdn.domain.control import Outcome, OutcomeKind
 from bluegreen_cdn.domain.expressions import Role
-from bluegreen_cdn.domain.observation import Deployment
+from bluegreen_cdn.domain.observation import Alarm, Deployment
 from bluegreen_cdn.domain.verdict import METRIC_NAMES
 from bluegreen_cdn.errors import (
     BlueGreenError,
@@ -95,6 +95,8 @@ def _check(here: Cloud, release: Deployment, seconds_left: Callable[[], float]) 
     if here.settings.smoke_fetch:
         retries = max(here.clock.minutes(defaults.SMOKE_RETRY_MINUTES), defaults.SMOKE_RETRY_FLOOR_SECONDS)
         smoke_fetch(here, release.target, _Deadline(here, seconds_left, retries).wait)
+    if ringing := here.alarms.on():
+        raise ReleaseError(f"{_names(ringing)} came on while the build was checked; deploy again when it is quiet")
 
 
 def _longest_wait_seconds(here: Cloud) -> float:
@@ -145,7 +147,7 @@ def _wait_for_quiet(here: Cloud, deadline: _Deadline) -> None:
 def _noise(here: Cloud) -> str | None:
     ringing = here.alarms.on()
     if ringing:
-        return f"{', '.join(alarm.name for alarm in ringing)} in alarm before the release has begun"
+        return f"{_names(ringing)} in alarm before the release has begun"
     window = here.settings.verdict_period_seconds
     since = here.clock.now() - here.clock.seconds(window + defaults.WINDOW_MARGIN_SECONDS)
     reports = here.reports.total(Role.CANDIDATE, METRIC_NAMES, since=since)
@@ -155,6 +157,10 @@ def _noise(here: Cloud) -> str | None:
             f"{window // 60} minutes and would be held against this one"
         )
     return None
+
+
+def _names(alarms: Sequence[Alarm]) -> str:
+    return ", ".join(alarm.name for alarm in alarms)
 
 
 def _incomplete(found: Verification) -> str:

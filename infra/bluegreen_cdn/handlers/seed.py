@@ -1,17 +1,19 @@
 """Custom resource: give the KeyValueStore its first routing state and its secret, once.
 
 Properties: `BuildId`, `KeyValueStoreArn`, `HoldoutBasisPoints`. What is there already is never changed: a template that
-carried weights would undo a release with every update.
+carried weights would undo a release with every update. Only the routing state's format is raised to the newest: this
+stack comes after the edge's, so by now every edge can read it.
 """
 
 import secrets
+from dataclasses import replace
 
 from bluegreen_cdn import defaults
 from bluegreen_cdn.aws.key_value_store import CloudFrontKeyValueStore
 from bluegreen_cdn.aws.ports import KeyValueStore
 from bluegreen_cdn.domain.builds import check_build_id
 from bluegreen_cdn.domain.control import ControlState
-from bluegreen_cdn.domain.routing import RoutingState
+from bluegreen_cdn.domain.routing import ROUTING_FORMAT, RoutingState
 from bluegreen_cdn.errors import ForeignState, InvalidInput, PreconditionFailed
 from bluegreen_cdn.handlers.custom_resource import ResourceAnswer, ResourceRequest, custom_resource
 
@@ -30,7 +32,7 @@ def handler(request: ResourceRequest) -> ResourceAnswer:
 
 
 def seed(store: KeyValueStore, *, build: str, holdout: int) -> tuple[str, ...]:
-    """Write what is absent.
+    """Write what is absent, and raise the format of what is there.
 
     Args:
         store: The site's store.
@@ -50,8 +52,11 @@ def seed(store: KeyValueStore, *, build: str, holdout: int) -> tuple[str, ...]:
             seen.values[defaults.ROUTING_KEY], seen.values[defaults.CONTROL_KEY], seen.values[defaults.SECRET_KEY]
         )
         puts: dict[str, str] = {}
-        if seen.values[defaults.ROUTING_KEY] is None:
+        routing = seen.values[defaults.ROUTING_KEY]
+        if routing is None:
             puts[defaults.ROUTING_KEY] = RoutingState(epoch=1, stable=build, holdout=holdout).to_json()
+        elif (state := RoutingState.from_json(routing)).format < ROUTING_FORMAT:
+            puts[defaults.ROUTING_KEY] = replace(state, format=ROUTING_FORMAT, epoch=state.epoch + 1).to_json()
         if seen.values[defaults.SECRET_KEY] is None:
             puts[defaults.SECRET_KEY] = secrets.token_hex(_SECRET_BYTES)
         if not puts:

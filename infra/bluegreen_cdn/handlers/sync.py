@@ -31,22 +31,36 @@ def handler(event: Mapping[str, Any], context: Any) -> dict[str, object]:
 def run(here: Cloud, seconds_left: Callable[[], float]) -> dict[str, object]:
     """Look and act until nothing is in progress or this run's time is over.
 
+    A look that the cloud refuses (throttled, or away for a moment) is followed by another one: while a release is in
+    progress the next run would come a minute too late for its alarm.
+
     Args:
         here: The cloud.
         seconds_left: How long the function may still run.
+
+    Raises:
+        CloudError: The cloud refused the last look, too.
+        UnsupportedFormat, ForeignState, ReleaseError: As `sync_once`.
     """
     clock = here.clock
     end = clock.now() + clock.seconds(defaults.SYNC_RUN_SECONDS)
     pause = max(clock.seconds(defaults.SYNC_LOOP_SECONDS), defaults.POLL_FLOOR_SECONDS)
     looks = 0
     while True:
-        seen = sync_once(here)
         looks += 1
-        if seen is None or (seen.running is None and seen.control.hook is None):
+        refused: CloudError | None = None
+        try:
+            seen = sync_once(here)
+        except CloudError as error:
+            refused, seen = error, None
+            log("sync could not look", look=looks, why=str(error))
+        if refused is None and (seen is None or (seen.running is None and seen.control.hook is None)):
             break
         if clock.now() + pause > end or seconds_left() < pause + defaults.LAMBDA_MARGIN_SECONDS:
             break
         clock.sleep(pause)
+    if refused is not None:
+        raise refused  # no heartbeat: when this lasts, the alarm about a dead sync comes on
     if seen is None:
         return {"looks": looks, "epoch": None}
     drifts = seen.running is None and seen.routing.stable != seen.alias.primary
