@@ -53,7 +53,7 @@ RANGES_KEPT = UPLOAD_WORKERS + 4
 """One for each thread that reads an archive in S3, and some for those about to be read."""
 MANIFESTS_READ_AHEAD = 8
 """Manifests of other builds that are asked for while one is read."""
-MANIFEST_IN_MEMORY_BYTES = 8 * 1024**2
+MANIFEST_IN_MEMORY_BYTES = 2 * 1024**2
 """A longer one waits on disk until it is written."""
 BROTLI_BEST_QUALITY = 11
 BROTLI_FAST_QUALITY = 5

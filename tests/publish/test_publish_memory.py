@@ -15,8 +15,9 @@ import pytest
 LIMIT_MEGABYTES = 200
 FILES = 100_000
 LARGE_BYTES = 5_000_000_000
-BYTES_PER_FILE = 1_400
-"""What a file of a build may cost; 100,000 of them leave room for the program itself."""
+BYTES_PER_FILE = 1_000
+BYTES_PER_PRECOMPRESSED_FILE = 1_800
+"""What a file of a build may cost, without variants and with two; 100,000 of them leave room for the program itself."""
 
 # A process begins with the peak of the one that started it, so a small one stands between.
 MEASURED = """
@@ -29,6 +30,7 @@ print(json.dumps({"code": os.waitstatus_to_exitcode(status), "megabytes": usage.
 # A build of ever so many files that nobody has to write, to a bucket that keeps their keys alone.
 PROGRAM = """
 import hashlib, io, json, sys
+from bluegreen_cdn.publish.compress import Compression
 from bluegreen_cdn.publish.memory_store import MemoryStore
 from bluegreen_cdn.publish.object_store import PutOutcome
 from bluegreen_cdn.publish.publisher import publish
@@ -46,32 +48,40 @@ class Made:
     def open(self, file): return io.BytesIO(text(file.path))
 
 class Keys(MemoryStore):
+    def head(self, key): return None
     def put_if_absent(self, new, body):
         if new.key.startswith("manifests/"):
             self.manifest = sum(len(line) for line in iter(body.readline, b""))
         return PutOutcome.CREATED
 
 store = Keys()
-done = publish(Made(), store, build_id="one")
+compression = Compression(sys.argv[2]) if len(sys.argv) > 2 else None
+done = publish(Made(), store, build_id="one", compression=compression)
 peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM:"))
 print(json.dumps({"peak": int(peak.split()[1]) * 1024, "files": done.uploaded_files, "manifest": store.manifest}))
 """
 
 
-def peak_of_a_build(files: int) -> dict[str, int]:
+def peak_of_a_build(files: int, *compression: str) -> dict[str, int]:
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, str(files)], capture_output=True, text=True, timeout=120, check=True
-    )
+        [sys.executable, "-c", PROGRAM, str(files), *compression],
+        capture_output=True, text=True, timeout=120, check=True,
+    )  # fmt: skip
     found: dict[str, int] = json.loads(done.stdout)
     assert found["files"] == files + 1
     return found
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="asks Linux for the peak")
-def test_what_a_file_costs() -> None:
-    few, many = peak_of_a_build(2_000), peak_of_a_build(22_000)
-    assert many["manifest"] > 20_000 * 200
-    assert (many["peak"] - few["peak"]) / 20_000 < BYTES_PER_FILE
+@pytest.mark.parametrize(
+    ("compression", "limit"),
+    [((), BYTES_PER_FILE), (("fast",), BYTES_PER_PRECOMPRESSED_FILE)],
+    ids=["plain", "variants"],
+)
+def test_what_a_file_costs(compression: tuple[str, ...], limit: int) -> None:
+    few, many = peak_of_a_build(10_000, *compression), peak_of_a_build(40_000, *compression)
+    assert many["manifest"] > 40_000 * (500 if compression else 200)
+    assert (many["peak"] - few["peak"]) / 30_000 < limit
 
 
 # What the stack's publish function does with a build that does not fit its disk.
@@ -157,13 +167,15 @@ def files_below(root: Path) -> Iterator[Path]:
 @pytest.mark.scale
 def test_very_many_files(seaweedfs: Any, many: Path) -> None:
     bucket = Bucket(seaweedfs, "many-files")
-    archives = [packed(many, "zip"), packed(many, "tar.gz")]
+    plain = "--no-precompress"  # the same three times over, and a third of the objects
     peaks = {
         "plan": bucket.publish(many, "--build-id", "folder", "--dry-run"),
-        "folder": bucket.publish(many, "--build-id", "folder"),
-        "again": bucket.publish(many, "--build-id", "folder"),
+        "folder": bucket.publish(many, "--build-id", "folder", plain),
+        "again": bucket.publish(many, "--build-id", "folder", plain),
         "plan beside another": bucket.publish(many, "--build-id", "other", "--dry-run"),
-        **{path.suffix: bucket.publish(path, "--build-id", f"as{path.suffix}") for path in archives},
+        "zip": bucket.publish(packed(many, "zip"), "--build-id", "as.zip", plain),
+        "tar.gz": bucket.publish(packed(many, "tar.gz"), "--build-id", "as.gz", plain),
+        "variants": bucket.publish(many, "--build-id", "variants", "--compression", "fast"),
     }
     assert bucket.size("manifests/as.zip.json") > FILES * 200
     assert bucket.size("manifests/as.gz.json") > FILES * 200

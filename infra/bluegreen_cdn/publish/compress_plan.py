@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from bluegreen_cdn.domain.classification import CacheClass
 from bluegreen_cdn.domain.encodings import ENCODINGS, Variant, is_compressible, variant_key
@@ -9,6 +10,9 @@ from bluegreen_cdn.domain.manifest import Manifest, ManifestFile
 from bluegreen_cdn.domain.manifest_stream import ReadableManifest
 from bluegreen_cdn.errors import InvalidBuild
 from bluegreen_cdn.publish.source import SourceFile
+
+_NOTHING: Mapping[str, Variant] = MappingProxyType({})
+"""One for all: a new build has very many files of which nothing is known."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,7 +27,7 @@ class Precompress:
 
     file: ManifestFile
     source: SourceFile
-    known: Mapping[str, Variant] = field(default_factory=dict)
+    known: Mapping[str, Variant] = field(default_factory=lambda: _NOTHING)
 
     @property
     def size(self) -> int:
@@ -102,6 +106,8 @@ class KnownVariants:
 
     def _known(self, sha256: str) -> Mapping[str, Variant]:
         key, variants = self._same_bytes.get(sha256, ("", ()))
+        if not variants:
+            return _NOTHING
         return {variant_key(key, variant.encoding): variant for variant in variants}
 
 
