@@ -1,20 +1,22 @@
 """What puts the files of live builds where an edge with other rules will look."""
 
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bluegreen_cdn.aws.fakes import FakeClock, FakeKeyValueStore
 from bluegreen_cdn.aws.key_value_store import CloudFrontKeyValueStore
-from bluegreen_cdn.aws.versioned_store import S3VersionedStore
+from bluegreen_cdn.aws.object_store import S3ObjectStore
 from bluegreen_cdn.domain.classification import ClassificationRules
 from bluegreen_cdn.domain.control import ControlState, Pin
 from bluegreen_cdn.domain.healing import EdgeRules
 from bluegreen_cdn.domain.routing import RoutingState
 from bluegreen_cdn.errors import NotFound, VerificationFailed
-from bluegreen_cdn.handlers.heal import heal_site
+from bluegreen_cdn.handlers.heal import handler, heal_site
 from bluegreen_cdn.publish.collect_memory import MemoryVersionedStore
 from bluegreen_cdn.publish.heal import unhealed_paths
 from bluegreen_cdn.publish.memory_source import MemorySource
@@ -101,7 +103,9 @@ def test_the_second_time_it_only_looks() -> None:
 
 
 @pytest.mark.cloud
-def test_on_s3_and_a_real_key_value_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_s3_and_a_real_key_value_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, formation: Any, context: Any
+) -> None:
     from bluegreen_cdn.aws.session import client
     from bluegreen_cdn.local.cloud import LocalCloud
 
@@ -112,7 +116,7 @@ def test_on_s3_and_a_real_key_value_store(tmp_path: Path, monkeypatch: pytest.Mo
             monkeypatch.setenv(name, value)
         made = client("cloudfront", "us-east-1").create_key_value_store(Name="store")
         values = CloudFrontKeyValueStore(made["KeyValueStore"]["ARN"], clock=FakeClock())
-        stores = {region: S3VersionedStore(f"bluegreen-{region}", region) for region in ("us-east-1", "eu-west-1")}
+        stores = {region: S3ObjectStore(f"bluegreen-{region}", region) for region in ("us-east-1", "eu-west-1")}
         assert heal_site(values, stores, NEW, FakeClock()) == ()
         values.update({"build/one": "{}"}, etag=values.read().etag)
         assert heal_site(values, stores, NEW, FakeClock()) == ()
@@ -130,3 +134,15 @@ def test_on_s3_and_a_real_key_value_store(tmp_path: Path, monkeypatch: pytest.Mo
         assert primary.get("builds/one/assets/brand-C4y0bA1r.css") == b"p {}"
         assert Verifier("one", {"us-east-1": primary}).look().complete
         assert list(heal_site(values, stores, edge, FakeClock())) == []
+
+        properties = {
+            "Site": "shop",
+            "Buckets": json.dumps({region: store.bucket for region, store in stores.items()}),
+            "KeyValueStoreArn": values.arn,
+            "Rules": json.dumps(edge.rules.to_json()),
+            "Precompress": "true",
+        }
+        handler(formation.event(ResourceProperties=properties), context())
+        assert (formation.answer["Status"], formation.answer["PhysicalResourceId"]) == ("SUCCESS", "heal-shop")
+        assert not list(unhealed_paths(primary, "one", EdgeRules(rules=edge.rules, precompress=True)))
+        assert Verifier("one", {"us-east-1": primary}).look().complete

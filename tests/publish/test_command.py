@@ -174,7 +174,8 @@ def test_a_bucket_without_variants(bucket: str, storefront: Path, capsys: pytest
     assert run(["publish", str(storefront), *options]) == 0
     captured = capsys.readouterr()
     assert "nothing to do" in captured.out
-    assert "warning: build 'one' was published without precompressed variants (6 files" in captured.err
+    assert "put where the edge looks: 0 files, compressed: 6" in captured.out
+    assert "shared/assets/index-B3x9aZ0q.js.br" in S3ObjectStore(bucket).list_keys("shared/")
 
 
 @pytest.mark.cloud

@@ -102,14 +102,6 @@ def test_a_lone_packed_file_is_a_file_like_any_other() -> None:
     assert len(plan({"index.html": "a", "downloads/archive.tar.gz": "b", "logo.png.br": "c"}).uploads) == 3
 
 
-def test_a_published_build_without_variants_is_warned_about() -> None:
-    bare = plan({"index.html": "a", "logo.png": "b"}).manifest
-    (warning,) = plan({"index.html": "a", "logo.png": "b"}, retained=(bare,)).warnings
-    assert "'new' was published without precompressed variants (1 files, such as 'index.html')" in warning
-    whole = published(plan({"index.html": "a", "logo.png": "b"}))
-    assert plan({"index.html": "a", "logo.png": "b"}, retained=(whole,)).warnings == ()
-
-
 def test_the_plan_as_json_counts_them() -> None:
     first = published(plan({"index.html": "a"}, "old"))
     shown = plan({"index.html": "a", "data.json": "b"}, retained=(first,)).to_json()

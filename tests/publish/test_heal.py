@@ -13,9 +13,10 @@ from bluegreen_cdn.domain.headers import ObjectHeaders
 from bluegreen_cdn.domain.healing import EdgeRules
 from bluegreen_cdn.domain.manifest import is_supplement_key, manifest_key
 from bluegreen_cdn.domain.retention import InUse, RetentionPolicy
-from bluegreen_cdn.errors import CloudError, ForeignState, SharedFileConflict
+from bluegreen_cdn.errors import BuildConflict, CloudError, ForeignState, SharedFileConflict
 from bluegreen_cdn.publish.collect import Collector
 from bluegreen_cdn.publish.collect_memory import MemoryUsedBuilds, MemoryVersionedStore
+from bluegreen_cdn.publish.compress import Compression
 from bluegreen_cdn.publish.heal import Healer, unhealed_paths
 from bluegreen_cdn.publish.memory_source import MemorySource
 from bluegreen_cdn.publish.memory_store import Faults
@@ -88,6 +89,30 @@ def test_once_is_enough() -> None:
         assert store.objects == before
     assert len(supplements(store)) == 2
     assert is_whole(store, "one")
+
+
+def test_publishing_it_again_by_other_rules_heals_it() -> None:
+    store = bucket()
+    put(store, "one")
+    again = publish(MemorySource(FILES), store, build_id="one", rules=NEW, compression=Compression.FAST)
+    assert again.already_published
+    assert list(unhealed_paths(store, "one", EdgeRules(rules=NEW, precompress=True))) == []
+    assert is_whole(store, "one")
+    assert publish(MemorySource(FILES), store, build_id="one", rules=NEW).already_published
+    assert len(supplements(store)) == 1
+
+
+def test_a_condemned_build_of_other_rules_is_not_revived_by_halves() -> None:
+    store = bucket()
+    put(store, "one")
+    Clock.now += 3600
+    put(store, "two", {"index.html": "two"})
+    used = MemoryUsedBuilds(InUse(live=frozenset({"two"})))
+    collector = Collector({"us-east-1": store}, used, RetentionPolicy(keep_last=1, skew_days=1), wait_hours=48)
+    Clock.now += 90 * 24 * 3600
+    assert collector.collect().condemned
+    with pytest.raises(BuildConflict, match="exists by other classification rules, and retention has condemned it"):
+        publish(MemorySource(FILES), store, build_id="one", rules=NEW)
 
 
 def test_a_dry_run_writes_nothing() -> None:

@@ -124,13 +124,14 @@ def test_a_build_conflict_says_what_differs(change: dict[str, str], reason: str)
         plan(change, retained=(plan({"index.html": "a"}).manifest,))
 
 
-def test_other_rules_or_another_mode_are_another_build() -> None:
+def test_another_mode_is_another_build_and_other_rules_are_healed() -> None:
     first = plan({"index.html": "a"}).manifest
     files = listing({"index.html": "a"})
     with pytest.raises(BuildConflict, match="mode 'spa', not 'directory'"):
         plan_publish("new", files, rules=RULES, mode="directory", retained=(first,))
-    with pytest.raises(BuildConflict, match="other classification rules"):
-        plan_publish("new", files, rules=ClassificationRules.preset("vite"), mode="spa", retained=(first,))
+    again = plan_publish("new", files, rules=ClassificationRules.preset("vite"), mode="spa", retained=(first,))
+    assert (again.published, again.other_rules, again.uploads) == (True, True, ())
+    assert not plan_publish("new", files, rules=RULES, mode="spa", retained=(first,)).other_rules
 
 
 def test_headers_of_an_earlier_version_of_this_package_are_no_conflict() -> None:

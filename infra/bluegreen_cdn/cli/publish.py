@@ -91,10 +91,18 @@ def publish(
     """
     from bluegreen_cdn.aws.targets import open_targets
     from bluegreen_cdn.cli.publish_progress import show_progress
-    from bluegreen_cdn.cli.publish_text import announce_compression, print_plan, print_result, print_warnings
+    from bluegreen_cdn.cli.publish_text import (
+        announce_compression,
+        print_healing,
+        print_plan,
+        print_result,
+        print_warnings,
+    )
+    from bluegreen_cdn.domain.healing import EdgeRules
     from bluegreen_cdn.publish.compress import Compression
     from bluegreen_cdn.publish.execute import execute
     from bluegreen_cdn.publish.fan_out_plan import open_everywhere, plan_targets
+    from bluegreen_cdn.publish.heal import Healer
     from bluegreen_cdn.publish.publisher import plan_for
     from bluegreen_cdn.publish.source import open_source
 
@@ -111,6 +119,7 @@ def publish(
         opened = open_targets(publish_targets(deployed, named, fan_out), connections=workers)
         store, several = opened[0].store, len(opened) > 1 or opened[0].probed
         where = ", ".join(target.place for target in opened)
+        variants = _precompress(deployed, precompress)
         plan = plan_for(
             source,
             store,
@@ -119,12 +128,17 @@ def publish(
             mode=mode,
             headers=headers,
             allow_missing=allow_missing,
-            precompress=_precompress(deployed, precompress),
+            precompress=variants,
         )
         effort = Compression(compression)
+        # One that exists by other rules, or without variants, is put where the edge looks.
+        exists = [plan.manifest.build_id] if plan.published else []
+        edge = EdgeRules(rules=plan.manifest.rules, precompress=variants)
+        healers = [Healer(target.store, edge, workers=workers) for target in opened]
         print_warnings(plan)
         if dry_run:
             print_plan(plan, where, effort, as_json, plan_targets(plan, opened, workers=workers) if several else [])
+            print_healing(healers[0].outlook(exists), as_json, dry_run=True)
             return
         announce_compression(plan, effort)
         everywhere = open_everywhere(plan, opened, workers=workers) if several else None
@@ -138,7 +152,9 @@ def publish(
                 workers=workers,
                 compression=effort,
             )
+        healed = [healer.heal(exists) for healer in healers]
     print_result(result, where, as_json, everywhere.to_json() if everywhere else [])
+    print_healing(healed[0], as_json)
 
 
 def _rules(

@@ -15,6 +15,7 @@ from bluegreen_cdn.defaults import COMPRESS_NOTICE_SECONDS
 from bluegreen_cdn.publish.compress import Compression, processors
 from bluegreen_cdn.publish.execute import PublishResult
 from bluegreen_cdn.publish.fan_out_plan import TargetPlan
+from bluegreen_cdn.publish.heal import HealedBuild
 from bluegreen_cdn.publish.plan import PublishPlan
 
 
@@ -83,6 +84,16 @@ def print_plan(
         f"({size_text(plan.upload_bytes)}), {len(plan.copies)} to copy on the server ({size_text(plan.copy_bytes)}), "
         f"{len(plan.reuses)} to reuse ({size_text(reused)}){_to_compress(plan, effort)}"
     )
+
+
+def print_healing(builds: Sequence[HealedBuild], as_json: bool, *, dry_run: bool = False) -> None:
+    """Say what becomes of a build that exists by other rules; not in JSON, which is one object."""
+    for build in [] if as_json else builds:
+        examples = ", ".join(build.examples)
+        click.echo(
+            f"build {build.build_id} exists by other rules, or without variants; {'to be ' if dry_run else ''}put "
+            f"where the edge looks: {build.files} files, compressed: {build.compressed} (such as {examples})"
+        )
 
 
 def _to_compress(plan: PublishPlan, effort: Compression) -> str:

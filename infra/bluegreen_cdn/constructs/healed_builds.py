@@ -66,9 +66,7 @@ class HealedBuilds(Construct):
         primary, *replicas = (f"arn:{Aws.PARTITION}:s3:::{bucket}" for bucket in bucket_names.values())
         prefixes = (*PUBLIC_PREFIXES, MANIFEST_PREFIX)
         handler.allow(["s3:ListBucket"], [primary, *replicas])
-        handler.allow(
-            ["s3:GetObject", "s3:GetObjectVersion", "s3:PutObject"], [f"{primary}/{prefix}*" for prefix in prefixes]
-        )
+        handler.allow(["s3:GetObject", "s3:PutObject"], [f"{primary}/{prefix}*" for prefix in prefixes])
         handler.allow(["s3:GetObject"], [f"{primary}/{defaults.CONDEMNED_PREFIX}*"])
         if replicas:
             handler.allow(["s3:GetObject"], [f"{arn}/{prefix}*" for arn in replicas for prefix in PUBLIC_PREFIXES])

@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 
 from bluegreen_cdn.aws.clock import Clock
 from bluegreen_cdn.aws.key_value_store import CloudFrontKeyValueStore
+from bluegreen_cdn.aws.object_store import S3ObjectStore
 from bluegreen_cdn.aws.ports import KeyValueStore
 from bluegreen_cdn.aws.used_builds import served_builds
-from bluegreen_cdn.aws.versioned_store import S3VersionedStore
 from bluegreen_cdn.defaults import HEAL_WAIT_MINUTES, POLL_FLOOR_SECONDS, SYNC_LOOP_SECONDS
 from bluegreen_cdn.domain.classification import ClassificationRules
 from bluegreen_cdn.domain.healing import EdgeRules
@@ -20,7 +20,6 @@ from bluegreen_cdn.domain.manifest import MANIFEST_PREFIX
 from bluegreen_cdn.errors import InvalidInput, NotFound, VerificationFailed
 from bluegreen_cdn.handlers.custom_resource import ResourceAnswer, ResourceRequest, custom_resource
 from bluegreen_cdn.handlers.journal import log
-from bluegreen_cdn.publish.collect_ports import RepairableStore
 from bluegreen_cdn.publish.heal import HealedBuild, Healer
 from bluegreen_cdn.publish.heal_arrivals import Arrivals
 from bluegreen_cdn.publish.object_store import ObjectStore
@@ -33,7 +32,7 @@ def handler(request: ResourceRequest) -> ResourceAnswer:
     """Entry point."""
     heal_site(
         CloudFrontKeyValueStore(request.text("KeyValueStoreArn")),
-        {region: S3VersionedStore(bucket, region) for region, bucket in _buckets(request.text("Buckets")).items()},
+        {region: S3ObjectStore(bucket, region) for region, bucket in _buckets(request.text("Buckets")).items()},
         EdgeRules(rules=_rules(request.text("Rules")), precompress=_yes(request.text("Precompress"))),
         Clock.from_environment(),
     )
@@ -41,7 +40,7 @@ def handler(request: ResourceRequest) -> ResourceAnswer:
 
 
 def heal_site(
-    values: KeyValueStore, stores: Mapping[str, RepairableStore], edge: EdgeRules, clock: Clock
+    values: KeyValueStore, stores: Mapping[str, ObjectStore], edge: EdgeRules, clock: Clock
 ) -> Sequence[HealedBuild]:
     """Heal every build that the edge may serve, and wait until every region has what was put.
 

@@ -121,8 +121,6 @@ class NotedVariants:
     def __init__(self, manifest: ReadableManifest) -> None:
         self._manifest = manifest
         self._noted: dict[str, tuple[Variant, ...]] = {}
-        self._without = 0
-        self._first_without = ""
         self.build_id, self.mode, self.rules = manifest.build_id, manifest.mode, manifest.rules
 
     @property
@@ -131,22 +129,9 @@ class NotedVariants:
         for file in self._manifest.files:
             if file.encodings:
                 self._noted[file.path] = file.encodings
-            elif is_compressible(file.path):
-                self._without += 1
-                self._first_without = self._first_without or file.path
             yield file
 
     def applied_to(self, manifest: Manifest) -> Manifest:
         """A manifest of the same files with these variants."""
         files = (replace(file, encodings=self._noted.get(file.path, ())) for file in manifest.files)
         return replace(manifest, files=tuple(files))
-
-    def warnings(self) -> tuple[str, ...]:
-        """What a publisher of a site with precompression should know, a line each."""
-        if not self._without:
-            return ()
-        return (
-            f"build {self.build_id!r} was published without precompressed variants ({self._without} files, such as "
-            f"{self._first_without!r}), and stays so: an edge that asks for variants finds none; publish it under "
-            f"another build id",
-        )

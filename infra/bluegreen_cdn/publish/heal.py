@@ -18,7 +18,6 @@ from bluegreen_cdn.domain.manifest import Manifest, ManifestFile, supplement_key
 from bluegreen_cdn.errors import NotFound
 from bluegreen_cdn.publish.collect_condemned import Condemned
 from bluegreen_cdn.publish.collect_keys import files_of, supplement_files
-from bluegreen_cdn.publish.collect_ports import RepairableStore
 from bluegreen_cdn.publish.heal_files import FileHealer
 from bluegreen_cdn.publish.object_store import NewObject, ObjectStore
 from bluegreen_cdn.publish.parallel import for_each
@@ -58,7 +57,7 @@ class Healer:
         workers: Threads that copy. Default: `UPLOAD_WORKERS`.
     """
 
-    def __init__(self, store: RepairableStore, edge: EdgeRules, *, workers: int = UPLOAD_WORKERS) -> None:
+    def __init__(self, store: ObjectStore, edge: EdgeRules, *, workers: int = UPLOAD_WORKERS) -> None:
         self._store, self._edge, self._workers = store, edge, workers
 
     def outlook(self, build_ids: Sequence[str]) -> list[HealedBuild]:

@@ -14,9 +14,8 @@ from bluegreen_cdn.domain.healing import Healing, healing_conflict
 from bluegreen_cdn.domain.manifest import ManifestFile
 from bluegreen_cdn.errors import CloudError, CorruptCopy, ForeignState, NotFound, PublishError
 from bluegreen_cdn.publish.collect_condemned import Condemned
-from bluegreen_cdn.publish.collect_ports import RepairableStore
 from bluegreen_cdn.publish.compress import Compression, compress
-from bluegreen_cdn.publish.object_store import NewObject, PutOutcome, StoredObject
+from bluegreen_cdn.publish.object_store import NewObject, ObjectStore, PutOutcome, StoredObject
 
 Outcome = TypeVar("Outcome")
 
@@ -30,7 +29,7 @@ class FileHealer:
         condemned: What retention is about to remove, and is put again.
     """
 
-    def __init__(self, store: RepairableStore, rules: ClassificationRules, condemned: Condemned) -> None:
+    def __init__(self, store: ObjectStore, rules: ClassificationRules, condemned: Condemned) -> None:
         self._store, self._rules, self._condemned = store, rules, condemned
 
     def put(self, build_id: str, healing: Healing) -> ManifestFile:
@@ -95,7 +94,7 @@ class FileHealer:
             same = NewObject(
                 key=key, size=there.size, sha256=str(there.sha256), headers=there.headers, metadata=there.metadata
             )
-            self._store.copy_from(self._store, there, same)
+            self._send(key, same, self._store.put_again)
         return there
 
     def _check(self, build_id: str, file: ManifestFile, there: StoredObject) -> None:

@@ -136,6 +136,7 @@ class PublishPlan:
         condemned: What retention is about to remove, and is put again. Default: nothing.
         copies: Files that are copied on the server, so that their bytes are not sent. Default: none.
         variants: Files whose precompressed variants are to be put beside them, largest first. Default: none.
+        other_rules: The build exists by other rules: what these look for elsewhere is put there. Default: no.
     """
 
     manifest: Manifest
@@ -147,6 +148,7 @@ class PublishPlan:
     condemned: Condemned = field(default_factory=Condemned)
     copies: tuple[Copy, ...] = ()
     variants: tuple[Precompress, ...] = ()
+    other_rules: bool = False
 
     @property
     def upload_bytes(self) -> int:
@@ -242,14 +244,15 @@ def plan_publish(
     for other in retained({file.path: file for file in manifest.files}) if callable(retained) else retained:
         if other.build_id == build_id:
             existing = NotedVariants(other)
-            check_same_build(existing, manifest)
+            # By other rules it is healed: its files are put where these look.
+            other_rules = check_same_build(existing, manifest, any_rules=True)
             return PublishPlan(
                 manifest=existing.applied_to(manifest),
                 content=_content(listing),
                 uploads=(),
                 reuses=(),
                 published=True,
-                warnings=existing.warnings() if precompress else (),
+                other_rules=other_rules,
             )
         for file in other.files:
             known.see(file, other.build_id)

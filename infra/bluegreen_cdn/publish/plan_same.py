@@ -4,21 +4,33 @@ from bluegreen_cdn.domain.manifest import Manifest
 from bluegreen_cdn.domain.manifest_stream import ReadableManifest
 from bluegreen_cdn.errors import BuildConflict
 
+_OTHER_RULES = "was published with other classification rules"
 
-def check_same_build(existing: ReadableManifest, new: Manifest) -> None:
+
+def check_same_build(existing: ReadableManifest, new: Manifest, *, any_rules: bool = False) -> bool:
     """Check that a build that exists is the one about to be published.
 
     Headers may differ: they are those of the version that published it, and stay.
+
+    Args:
+        existing: The build that exists.
+        new: The one about to be published.
+        any_rules: Whether it may have been published by other classification rules, for whoever heals it. Default: no.
+
+    Returns:
+        Whether it was.
 
     Raises:
         BuildConflict: It is another one.
     """
     difference = _difference(existing, new)
-    if difference:
+    other_rules = difference == _OTHER_RULES
+    if difference and not (any_rules and other_rules):
         raise BuildConflict(
             f"build {new.build_id!r} exists, and {difference}; a build never changes once it is published: publish "
             f"this one under another build id"
         )
+    return other_rules
 
 
 def _difference(existing: ReadableManifest, new: Manifest) -> str | None:
@@ -38,7 +50,7 @@ def _difference(existing: ReadableManifest, new: Manifest) -> str | None:
     if existing.mode != new.mode:
         return f"was published with mode {existing.mode!r}, not {new.mode!r}"
     if existing.rules != new.rules or other_keys:
-        return "was published with other classification rules"
+        return _OTHER_RULES
     return None
 
 

@@ -9,6 +9,7 @@ from bluegreen_cdn.defaults import DEFAULT_DOCUMENT_MODE, MANIFESTS_READ_AHEAD, 
 from bluegreen_cdn.domain.builds import check_build_id, content_build_id
 from bluegreen_cdn.domain.classification import ClassificationRules
 from bluegreen_cdn.domain.header_rules import HeaderRules
+from bluegreen_cdn.domain.healing import EdgeRules
 from bluegreen_cdn.domain.manifest import (
     MANIFEST_PREFIX,
     Manifest,
@@ -19,12 +20,13 @@ from bluegreen_cdn.domain.manifest import (
     manifest_key,
 )
 from bluegreen_cdn.domain.manifest_stream import ManifestStream
-from bluegreen_cdn.errors import ForeignState, NotFound
+from bluegreen_cdn.errors import BuildConflict, ForeignState, NotFound
 from bluegreen_cdn.publish.closure import check_closure, closure_warnings
 from bluegreen_cdn.publish.collect_condemned import Condemned
 from bluegreen_cdn.publish.collect_heed import heed
 from bluegreen_cdn.publish.compress import Compression
 from bluegreen_cdn.publish.execute import PublishResult, execute
+from bluegreen_cdn.publish.heal import Healer
 from bluegreen_cdn.publish.object_store import ObjectStore
 from bluegreen_cdn.publish.plan import PublishPlan, plan_publish
 from bluegreen_cdn.publish.ports import BuildRegistry, Progress
@@ -76,7 +78,7 @@ def publish(
         allow_missing=allow_missing,
         precompress=compression is not None,
     )
-    return execute(
+    result = execute(
         plan,
         source,
         store,
@@ -85,6 +87,11 @@ def publish(
         workers=workers,
         compression=compression or Compression.BEST,
     )
+    if result.already_published:
+        # By other rules, perhaps, or without the variants that the edge asks for by now.
+        edge = EdgeRules(rules=plan.manifest.rules, precompress=compression is not None)
+        Healer(store, edge, workers=workers).heal([result.build_id])
+    return result
 
 
 def plan_for(
@@ -132,6 +139,11 @@ def plan_for(
         precompress=precompress,
     )
     plan = heed(plan, condemned, published)
+    if plan.other_rules and plan.revives:
+        raise BuildConflict(
+            f"build {build_id!r} exists by other classification rules, and retention has condemned it: publish this "
+            f"one under another build id"
+        )
     if plan.published:
         return plan
     closure = check_closure(source, published, rules=rules, mode=mode, build_id=build_id, allow_missing=allow_missing)
