@@ -21,6 +21,8 @@ PACKAGE = {
     "__version__",
 }
 CONSTRUCTS = {
+    "BeaconFirewall",
+    "BeaconRateLimit",
     "BlueGreenSite",
     "Build",
     "ClientMetrics",
@@ -33,6 +35,7 @@ CONSTRUCTS = {
     "RegionalBucket",
     "ReleaseAlarms",
     "ReleaseAlias",
+    "ReleaseDashboard",
     "ReleaseHooks",
     "ReplicatedBuckets",
     "Retention",

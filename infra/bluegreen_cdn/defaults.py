@@ -160,6 +160,9 @@ HISTORY_DEPLOYMENTS = 50
 """Of the newest: CodeDeploy keeps them for years, and each costs two calls to be told in builds."""
 SYNC_HEARTBEAT_METRIC = "SyncHeartbeat"
 DRIFT_METRIC = "Drift"
+EDGE_SHARE_METRIC = "CandidateSharePercentAtEdge"
+ALIAS_SHARE_METRIC = "CandidateSharePercentOfAlias"
+SYNC_METRICS = (SYNC_HEARTBEAT_METRIC, DRIFT_METRIC, EDGE_SHARE_METRIC, ALIAS_SHARE_METRIC)
 VERIFY_WORKERS = 16
 VERIFY_WAIT_MINUTES = 10
 """For quiet alarms, an empty window and the replicas; more where the verdict's window is longer."""
@@ -188,8 +191,10 @@ SMOKE_TIMEOUT_SECONDS = 30
 
 # -- verdict --------------------------------------------------------------------------------------------------------
 METRIC_NAMESPACE = "BluegreenCdn"
-VERDICT_PERIOD_SECONDS = 300
-"""The window of the comparison. It slides by the minute, so its length gathers evidence and delays nothing."""
+VERDICT_PERIOD_SECONDS = 600
+"""The window of the comparison. It slides by the minute, so its length gathers evidence and delays nothing: with half
+of it, a build that breaks every second page of a site with ten page views a minute is caught in one release of six
+instead of five of six, and false rollbacks are as rare (docs/verdict.md). A longer one dilutes what breaks late."""
 VERDICT_PERIOD_MAXIMUM_SECONDS = 3600
 VERDICT_MINIMUM_PAGE_LOADS = 20
 """Of the candidate in one period: a handful of visitors decides nothing. The test itself doubts small samples, too."""
@@ -197,8 +202,12 @@ VERDICT_MINIMUM_STABLE_PAGE_LOADS = 5
 """Far fewer than the candidate's, because at full weight stable keeps only the hold-out."""
 BEACON_MAXIMUM_COUNT = 1
 """Of anything in one beacon: a page counts itself once, and each way to go wrong once."""
+BEACON_LIMIT_REQUESTS = 300
+BEACON_LIMIT_WINDOW_SECONDS = 300
+"""Of one address, where a site asks for a limit: a page a second, which is an office and no visitor."""
 CLIENT_SCRIPT_MAX_AGE_SECONDS = 300
 VERDICT_Z_THRESHOLD = 4.0
+"""Under half a percent of good releases are taken back at any traffic that was simulated (docs/verdict.md)."""
 SLOWDOWN_RATIO = 1.5
 """How many times stable's share of slow page loads a candidate's may be: its new files come from no cache at first."""
 SLOWDOWN_Z_THRESHOLD = 5.0

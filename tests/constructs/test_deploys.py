@@ -15,6 +15,11 @@ from typing import Any
 import pytest
 from deployed import CDK, TIME_SCALE, Site
 
+from bluegreen_cdn import defaults
+from bluegreen_cdn.domain.expressions import Role
+
+from .test_dashboard import ADDITIONAL, CLOUDFRONT, metrics
+
 QUICKLY = "rollout=all-at-once:bake=0m"
 IN_STEPS = "rollout=canary:10%:60m:bake=0m"
 SLOWLY = "rollout=canary:10%:240m:bake=0m"
@@ -235,3 +240,45 @@ def test_a_candidate_that_the_edge_does_not_serve_is_refused_with_the_old_build_
     assert site.live() == ("two", {})
     loads = site.client("cloudwatch").list_metrics(Namespace="BluegreenCdn", MetricName="PageLoads")["Metrics"]
     assert loads == [], "nobody has opened a page, and the smoke fetch counts as nobody"
+
+
+def test_every_widget_of_the_dashboard_shows_what_is_really_written(site: Site) -> None:
+    """What the functions of the deployed bundles have written, by exact dimensions; CloudFront's as documented."""
+    cloudwatch, functions = site.client("cloudwatch"), site.client("lambda")
+    (reporter,) = (
+        function["FunctionName"]
+        for page in functions.get_paginator("list_functions").paginate()
+        for function in page["Functions"]
+        if function.get("Description") == "shop: what browsers report, as metrics"
+    )
+    for role in Role:
+        headers = {defaults.ROLE_HEADER: role.value, defaults.BUILD_HEADER: "one"}
+        beacon = {"rawPath": "/_bluegreen/beacon", "headers": headers, "queryStringParameters": {"l": "1"}}
+        answer = functions.invoke(FunctionName=reporter, Payload=json.dumps(beacon))
+        assert json.load(answer["Payload"])["statusCode"] == 204
+
+    def written() -> set[tuple[str, str, frozenset[tuple[str, str]]]]:
+        return {
+            (found["Namespace"], found["MetricName"], frozenset((d["Name"], d["Value"]) for d in found["Dimensions"]))
+            for page in cloudwatch.get_paginator("list_metrics").paginate(Namespace=defaults.METRIC_NAMESPACE)
+            for found in page["Metrics"]
+        }
+
+    end = time.monotonic() + 60
+    while not any(name == defaults.SYNC_HEARTBEAT_METRIC for _, name, _ in written()) and time.monotonic() < end:
+        time.sleep(0.2)
+    body = json.loads(cloudwatch.get_dashboard(DashboardName="bluegreen-shop-releases")["DashboardBody"])
+    exist, shown = written(), list(metrics(body["widgets"]))
+    (distribution,) = site.client("cloudfront").list_distributions()["DistributionList"]["Items"]
+    for namespace, name, dimensions, statistic, _ in shown:
+        if namespace == "AWS/CloudFront":
+            assert (dimensions, statistic) == (
+                {"DistributionId": distribution["Id"], "Region": "Global"},
+                {**CLOUDFRONT, **ADDITIONAL}[name],
+            )
+        else:
+            assert (namespace, name, frozenset(dimensions.items())) in exist
+    assert {name for namespace, name, *_ in shown if namespace != "AWS/CloudFront"} >= {name for _, name, _ in exist}
+    alarms = {alarm["AlarmArn"] for alarm in cloudwatch.describe_alarms()["MetricAlarms"]}
+    (widget,) = (widget for widget in body["widgets"] if widget["type"] == "alarm")
+    assert set(widget["properties"]["alarms"]) == alarms

@@ -25,6 +25,24 @@ def test_a_quiet_site_is_looked_at_once_and_left_alone(plane: Any, lines: Any) -
     assert heartbeat["site"] == "shop"
 
 
+@pytest.mark.parametrize(("weight", "of_alias", "at_edge"), [(1000, 10, 10), (10_000, 100, 95)])
+def test_both_shares_of_the_candidate_are_told_every_minute(
+    plane: Any, lines: Any, weight: int, of_alias: float, at_edge: float
+) -> None:
+    """At the edge it is less the hold-out; and both are 0 when there is no candidate, so that the graph comes down."""
+    plane.releases.begin("b2")
+    plane.releases.shift(weight)
+    sync.run(plane.cloud(), plenty)
+    plane.releases.shift(10_000)
+    plane.releases.end(DeploymentStatus.SUCCEEDED)
+    sync.run(plane.cloud(), plenty)
+    told = [line for line in lines() if "_aws" in line]
+    shares = [(line[defaults.ALIAS_SHARE_METRIC], line[defaults.EDGE_SHARE_METRIC]) for line in told]
+    assert shares == [(of_alias, at_edge), (0, 0)]
+    names = {metric["Name"] for metric in told[0]["_aws"]["CloudWatchMetrics"][0]["Metrics"]}
+    assert names == set(defaults.SYNC_METRICS)
+
+
 def test_a_whole_release_is_followed_step_by_step(plane: Any) -> None:
     """Weight 0, 10 %, all but the hold-out, bake, and only then stable."""
     here = plane.cloud()

@@ -122,6 +122,32 @@ def test_a_failing_custom_resource_rolls_earlier_resources_back(aws: Aws, troubl
     assert ssm.get_parameter(Name=f"/{name}")["Parameter"]["Value"] == "one"
 
 
+def subscription(distribution: Any, status: str = "Enabled") -> dict[str, Any]:
+    config = {"RealtimeMetricsSubscriptionConfig": {"RealtimeMetricsSubscriptionStatus": status}}
+    return {
+        "Type": "AWS::CloudFront::MonitoringSubscription",
+        "Properties": {"DistributionId": distribution, "MonitoringSubscription": config},
+    }
+
+
+def test_additional_metrics_belong_to_a_distribution_that_exists(aws: Aws) -> None:
+    behaviour = {"TargetOriginId": "o", "ViewerProtocolPolicy": "https-only", "CachePolicyId": "x"}
+    origin = {"Id": "o", "DomainName": "o.example", "CustomOriginConfig": {"OriginProtocolPolicy": "https-only"}}
+    config = {"Enabled": True, "Origins": [origin], "DefaultCacheBehavior": behaviour}
+    watched = {
+        "Watched": {"Type": "AWS::CloudFront::Distribution", "Properties": {"DistributionConfig": config}},
+        "Metrics": subscription({"Ref": "Watched"}),
+    }
+    assert aws.deploy("watched", watched) == "CREATE_COMPLETE", aws.failure_reasons("watched")
+    assert aws.deploy("watched", {**watched, "Metrics": subscription({"Ref": "Watched"}, "Disabled")}) == (
+        "UPDATE_COMPLETE"
+    )
+    assert aws.deploy("watched", {**watched, "Again": subscription({"Ref": "Watched"})}) == "UPDATE_ROLLBACK_COMPLETE"
+    assert "already exists" in aws.failure_reasons("watched")
+    assert aws.deploy("nobody", {"Metrics": subscription("ENOBODY")}) == "ROLLBACK_COMPLETE"
+    assert "does not exist: 'ENOBODY'" in aws.failure_reasons("nobody")
+
+
 def test_a_function_url_answers_under_its_own_host(aws: Aws) -> None:
     source = "def handler(event, context):\n    return {'statusCode': 204, 'headers': {'x-path': event['rawPath']}}\n"
     status = aws.deploy(

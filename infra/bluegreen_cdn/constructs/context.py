@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bluegreen_cdn import defaults
+from bluegreen_cdn.constructs.beacon_firewall import BeaconRateLimit
 from bluegreen_cdn.constructs.build import Build
 from bluegreen_cdn.constructs.names import check_site_name
 from bluegreen_cdn.domain.classification import ClassificationRules
@@ -39,6 +40,8 @@ class SiteContext:
         verdict: When a candidate is worse (`verdict_period_seconds`, `minimum_page_loads`,
             `minimum_stable_page_loads`, `z_threshold`; `slowdown`, `slowdown_ratio`, `slowdown_z_threshold`).
         smoke_fetch: Whether a candidate is fetched through the distribution first (`smoke_fetch`).
+        dashboard: Whether there is one (`dashboard`).
+        beacon_rate_limit: How many reports one address may send in five minutes (`beacon_rate_limit`); None for any.
         domain_names: The site's own (`domain_names`).
         certificate_arn: For them (`certificate_arn`).
     """
@@ -51,6 +54,8 @@ class SiteContext:
     mode: str
     verdict: Verdict
     smoke_fetch: bool
+    dashboard: bool
+    beacon_rate_limit: BeaconRateLimit | None
     domain_names: tuple[str, ...]
     certificate_arn: str | None
 
@@ -72,6 +77,8 @@ class SiteContext:
             mode=_text(look_up, "mode", defaults.DEFAULT_DOCUMENT_MODE),
             verdict=_verdict(look_up),
             smoke_fetch=_switch(look_up, "smoke_fetch", True),
+            dashboard=_switch(look_up, "dashboard", True),
+            beacon_rate_limit=_beacon_rate_limit(look_up),
             domain_names=_list(look_up, "domain_names"),
             certificate_arn=_optional_text(look_up, "certificate_arn"),
             build=_build(look_up),
@@ -144,6 +151,12 @@ def _optional_text(look_up: LookUp, key: str) -> str | None:
 def _text(look_up: LookUp, key: str, default: str) -> str:
     value = _optional_text(look_up, key)
     return default if value is None else value
+
+
+def _beacon_rate_limit(look_up: LookUp) -> BeaconRateLimit | None:
+    if look_up("beacon_rate_limit") is None:
+        return None
+    return BeaconRateLimit(requests=_whole(look_up, "beacon_rate_limit", defaults.BEACON_LIMIT_REQUESTS))
 
 
 def _list(look_up: LookUp, key: str) -> tuple[str, ...]:

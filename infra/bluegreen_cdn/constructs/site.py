@@ -16,11 +16,13 @@ from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
 from bluegreen_cdn import defaults
+from bluegreen_cdn.constructs.beacon_firewall import BeaconFirewall, BeaconRateLimit
 from bluegreen_cdn.constructs.buckets import ReplicatedBuckets, account_of, sibling_stack
 from bluegreen_cdn.constructs.build import Build
 from bluegreen_cdn.constructs.client_metrics import ClientMetrics, client_metric
 from bluegreen_cdn.constructs.collector import Retention, RetentionCollector
 from bluegreen_cdn.constructs.control_plane import ControlPlane
+from bluegreen_cdn.constructs.dashboard import ReleaseDashboard
 from bluegreen_cdn.constructs.distribution import EdgeDistribution
 from bluegreen_cdn.constructs.names import bucket_name, check_site_name, parameter_name
 from bluegreen_cdn.constructs.operator_rights import operator_statements
@@ -69,6 +71,8 @@ class BlueGreenSite(Construct):
         sync: What makes the edge follow.
         hooks: What CodeDeploy asks.
         collector: What removes old builds; None unless asked for.
+        dashboard: What the release looks like; None if not wanted.
+        firewall: What limits reports by address; None unless asked for.
     """
 
     def __init__(
@@ -91,6 +95,8 @@ class BlueGreenSite(Construct):
         bucket_removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
         retention: Retention | None = None,
         smoke_fetch: bool = True,
+        dashboard: bool = True,
+        beacon_rate_limit: BeaconRateLimit | None = None,
         customize_distribution: Callable[[cloudfront.Distribution], None] | None = None,
     ) -> None:
         """Create the site.
@@ -115,6 +121,10 @@ class BlueGreenSite(Construct):
             retention: Remove old builds on a schedule. Default: nothing is removed, save by `bluegreen gc`.
             smoke_fetch: Whether a candidate is fetched through the distribution before it is let in. Leave it out where
                 the distribution answers some addresses only, or changes what it serves. Default: it is.
+            dashboard: Whether there is a CloudWatch dashboard, with CloudFront's additional metrics switched on for it.
+                Default: there is one.
+            beacon_rate_limit: How many reports one address may send, by a web ACL (AWS WAF) of this site. For an ACL
+                of your own take its `rule()` and attach the ACL in `customize_distribution`. Default: no limit.
             customize_distribution: Last resort, called with the finished distribution.
 
         Raises:
@@ -126,6 +136,7 @@ class BlueGreenSite(Construct):
         _check_kind("rollout", rollout, Rollout | None, "Rollout.canary(percent=10)")
         _check_kind("rules", rules, ClassificationRules | None, 'ClassificationRules.preset("vite")')
         _check_kind("smoke_fetch", smoke_fetch, bool, "smoke_fetch=False")
+        _check_kind("beacon_rate_limit", beacon_rate_limit, BeaconRateLimit | None, "BeaconRateLimit(requests=300)")
         _check_kind("verdict", verdict, Verdict | None, "Verdict(minimum_page_loads=50)")
         _check_kind("precompress", precompress, bool, "precompress=True")
         DocumentMode.parse(mode)
@@ -152,6 +163,10 @@ class BlueGreenSite(Construct):
             response_headers_policy=response_headers_policy,
             customize_distribution=customize_distribution,
         )
+        self.firewall: BeaconFirewall | None = None
+        if beacon_rate_limit is not None:
+            self.firewall = BeaconFirewall(edge_stack, "Firewall", name=name, limit=beacon_rate_limit)
+            self.distribution.attach_web_acl_id(self.firewall.web_acl.attr_arn)
         self.replicated_buckets = ReplicatedBuckets(
             self,
             "Buckets",
@@ -180,6 +195,16 @@ class BlueGreenSite(Construct):
         )
         seed.resource.node.add_dependency(self.published_build.resource)
         self._release(rollout, verdict or Verdict(), alarms, retention, smoke_fetch)
+        self.dashboard: ReleaseDashboard | None = None
+        if dashboard:
+            self.dashboard = ReleaseDashboard(
+                self,
+                "Dashboard",
+                name=name,
+                distribution_id=self.distribution.distribution_id,
+                release_alarms=self.release_alarms,
+                sync=self.sync,
+            )
 
     def _release(
         self,

@@ -96,7 +96,7 @@ class TrafficSync(Construct):
             "Dead",
             alarm_name=resource_name(name, "sync-dead"),
             alarm_description="The traffic sync does not run: the edge keeps its last state, alarms take nothing back",
-            metric=_own_metric(name, defaults.SYNC_HEARTBEAT_METRIC, "Sum"),
+            metric=sync_metric(name, defaults.SYNC_HEARTBEAT_METRIC, "Sum"),
             threshold=1,
             comparison_operator=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
             evaluation_periods=DEAD_AFTER_MINUTES,
@@ -110,7 +110,7 @@ class TrafficSync(Construct):
             "Drift",
             alarm_name=resource_name(name, "drift"),
             alarm_description="The edge serves another build than the alias has, as it does while a build is pinned",
-            metric=_own_metric(name, defaults.DRIFT_METRIC, "Minimum"),
+            metric=sync_metric(name, defaults.DRIFT_METRIC, "Minimum"),
             threshold=1,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
             evaluation_periods=DRIFT_AFTER_MINUTES,
@@ -119,8 +119,14 @@ class TrafficSync(Construct):
         )
 
 
-def _own_metric(site: str, name: str, statistic: str) -> cloudwatch.Metric:
-    """A metric that the sync writes at the end of each of its runs."""
+def sync_metric(site: str, name: str, statistic: str) -> cloudwatch.Metric:
+    """A metric that the sync writes at the end of each of its runs, at least once a minute.
+
+    Args:
+        site: The site's name.
+        name: One of `defaults.SYNC_METRICS`.
+        statistic: Such as `Sum` or `Maximum`.
+    """
     return cloudwatch.Metric(
         namespace=defaults.METRIC_NAMESPACE,
         metric_name=name,

@@ -66,10 +66,18 @@ def run(here: Cloud, seconds_left: Callable[[], float]) -> dict[str, object]:
     drifts = seen.running is None and seen.routing.stable != seen.alias.primary
     emit(
         {"site": here.settings.site},
-        {defaults.SYNC_HEARTBEAT_METRIC: 1, defaults.DRIFT_METRIC: int(drifts)},
+        {defaults.SYNC_HEARTBEAT_METRIC: 1, defaults.DRIFT_METRIC: int(drifts), **_shares(seen)},
         epoch=seen.routing.epoch,
     )
     return {"looks": looks, "epoch": seen.routing.epoch}
+
+
+def _shares(seen: Observed) -> dict[str, float]:
+    """What the candidate gets, in percent of the visitors: at the edge, which lags or refuses, and of the alias."""
+    routing, full = seen.routing, defaults.FULL_WEIGHT_BASIS_POINTS
+    at_edge = min(routing.weight, full - routing.holdout) if routing.candidate else 0
+    of_alias = seen.alias.weight_of(routing.candidate) if routing.candidate else 0
+    return {defaults.EDGE_SHARE_METRIC: at_edge / 100, defaults.ALIAS_SHARE_METRIC: of_alias / 100}
 
 
 def sync_once(here: Cloud) -> Observed | None:

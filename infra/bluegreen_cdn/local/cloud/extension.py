@@ -23,6 +23,7 @@ from bluegreen_cdn.local.cloud.faults import Faults
 from bluegreen_cdn.local.cloud.metric_api import MetricApi
 from bluegreen_cdn.local.cloud.metric_store import MetricStore
 from bluegreen_cdn.local.cloud.ministack_modules import Ministack
+from bluegreen_cdn.local.cloud.monitoring_subscription import MonitoringSubscriptions
 from bluegreen_cdn.local.cloud.replication import Replication
 from bluegreen_cdn.local.cloud.seams import require
 from bluegreen_cdn.local.cloud.stack_events import StackEvents
@@ -54,6 +55,7 @@ def install(ministack: Ministack, clock: ScaledClock) -> Extension:
     _install_cloudwatch(ministack, surroundings, clock, timeline, faults)
     schedules.install(ministack.events, clock)
     lambda_versions.install(ministack.provisioners)
+    MonitoringSubscriptions(ministack.provisioners)
     StackEvents(ministack.stacks)
     bucket_resources.install(ministack.s3, ministack.provisioners)
     Replication(ministack.s3, ministack.responses, faults, clock, timeline)
