@@ -1,6 +1,6 @@
 # make rehearse   a real release, a second one let in step by step, a bad third one thrown out: all on this machine
 # make test       everything that is checked, in under ten minutes
-.PHONY: help setup rehearse test test-scale lint snapshots bench-edge bench-publish deploy clean
+.PHONY: help setup rehearse test test-scale lint snapshots bench-edge bench-publish simulate-verdict deploy clean
 
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -57,6 +57,9 @@ build/peers/.ready: benchmarks/peers.txt
 
 bench-publish: setup build/peers/.ready
 	@$(BIN)/python benchmarks/bench_publish.py $(ARGS)
+
+simulate-verdict: setup
+	@$(BIN)/python benchmarks/simulate_verdict.py $(ARGS)
 
 deploy: setup
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(CDK) deploy --all $(ARGS) || \
