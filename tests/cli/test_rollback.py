@@ -1,16 +1,19 @@
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
 from bluegreen_cdn import defaults
+from bluegreen_cdn.cli import verify_progress
 from bluegreen_cdn.cli.main import bluegreen as group
 from bluegreen_cdn.domain.control import OutcomeKind, Pin
 from bluegreen_cdn.domain.healing import EdgeRules
 from bluegreen_cdn.domain.manifest import manifest_key
 from bluegreen_cdn.domain.observation import AliasTraffic, DeploymentStatus
 from bluegreen_cdn.domain.routing import RoutingState
+from bluegreen_cdn.errors import CloudError
 from bluegreen_cdn.publish.heal import Healer
 
 
@@ -141,9 +144,11 @@ def test_a_build_of_other_rules_that_is_where_the_edge_looks_is_as_good_as_any(s
 
 def test_a_build_that_is_not_in_a_region_is_refused(shop: Any, bluegreen: Any) -> None:
     del shop.buckets["eu-west-1"].objects["builds/one/index.html"]
-    assert "'builds/one/index.html' is missing or differs in eu-west-1" in bluegreen("rollback", "--yes")[2]
+    assert "eu-west-1: builds/one/index.html: missing" in bluegreen("rollback", "--yes")[2]
+    assert "'builds/one/index.html' is missing or differs in eu-west-1" in bluegreen("rollback", "--yes", "--quick")[2]
     del shop.buckets["eu-west-1"].objects[manifest_key("one")]
-    assert "its manifest is not in eu-west-1" in bluegreen("rollback", "--yes")[2]
+    assert "eu-west-1: manifests/one.json: missing" in bluegreen("rollback", "--yes")[2]
+    assert "its manifest is not in eu-west-1" in bluegreen("rollback", "--yes", "--quick")[2]
     del shop.store.values[f"{defaults.BUILD_KEY_PREFIX}one"]
     assert "the edge no longer keeps it" in bluegreen("rollback", "--yes")[2]
     assert shop.control.pin is None
@@ -176,3 +181,54 @@ def test_scripts_are_told_in_json(shop: Any, bluegreen: Any) -> None:
     said = json.loads(bluegreen("rollback", "--yes", "--json")[1])
     assert (said["done"], said["stable"], said["stopped"]) == ("pin", "one", None)
     assert json.loads(bluegreen("rollback", "--yes", "--json")[1])["done"] == "nothing"
+
+
+def test_every_file_is_looked_at_in_every_region_unless_it_must_be_quick(shop: Any, bluegreen: Any) -> None:
+    """A page whose script is not there is no page: but only an operator knows what is worse."""
+    for region, key in (("eu-west-1", "shared/assets/index-B3x9aZ0q.js"), ("us-east-1", "builds/one/favicon.ico")):
+        lost = shop.buckets[region].objects.pop(key)
+        code, _, said = bluegreen("rollback", "--yes")
+        assert code == 1
+        assert f"{region}: {key}: missing; mend it (bluegreen verify one --repair); if it cannot wait, --quick" in said
+        assert shop.routing.stable == "two"
+        shop.buckets[region].objects[key] = lost
+    stored, data = shop.buckets["eu-west-1"].objects["builds/one/favicon.ico"]
+    shop.buckets["eu-west-1"].objects["builds/one/favicon.ico"] = (replace(stored, size=1), data)
+    assert "1 bytes instead of 3" in bluegreen("rollback", "--yes")[2]
+    assert bluegreen("rollback", "--yes", "--quick")[0] == 0
+    assert shop.routing.stable == "one"
+
+
+def test_a_replica_that_is_away_is_left_out_of_a_quick_check_and_of_no_other(shop: Any, bluegreen: Any) -> None:
+    def away(*arguments: object) -> None:
+        raise CloudError("s3 failed: connection refused")
+
+    shop.buckets["eu-west-1"].head = shop.buckets["eu-west-1"].lines = away
+    assert bluegreen("rollback", "--yes")[0] == 1
+    assert shop.routing.stable == "two"
+    code, _, said = bluegreen("rollback", "--yes", "--quick")
+    assert (code, shop.routing.stable) == (0, "one")
+    assert "eu-west-1 does not answer and was not looked at: s3 failed: connection refused" in said
+    shop.buckets["us-east-1"].head = away
+    assert bluegreen("rollback", "--to", "three", "--yes", "--quick")[0] == 1, "the edge asks this one first"
+
+
+def test_to_stop_a_release_nothing_is_looked_at(shop: Any, bluegreen: Any) -> None:
+    shop.begin("three")
+    shop.sync()
+    for bucket in shop.buckets.values():
+        bucket.faults.calls.clear()
+    assert bluegreen("rollback", "--yes")[0] == 0
+    assert not [call for bucket in shop.buckets.values() for call in bucket.faults.calls if call.startswith("head")]
+
+
+def test_a_long_check_says_what_it_does(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(verify_progress, "_SAID_IN_A_PIPE_AFTER_SECONDS", 0.0)
+    progress = verify_progress.VerifyProgress()
+    for objects in range(3):
+        progress.verified("one", objects)
+    assert capsys.readouterr().err.count("build one: verifying every file in every region") == 1
+    monkeypatch.setattr(verify_progress, "_EVERY_SECONDS", 0.0)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    progress.verified("one", 12_345)
+    assert "12,345 objects verified" in capsys.readouterr().err

@@ -1,17 +1,17 @@
 """A deployed site as an operator sees and steers it."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit, urlunsplit
 
 from bluegreen_cdn import defaults
 from bluegreen_cdn.aws.clock import Clock
 from bluegreen_cdn.aws.key_value_store import build_key
+from bluegreen_cdn.aws.operator_fitness import Fitness, Unwatched, Watcher
 from bluegreen_cdn.aws.operator_ports import Records, Signals
 from bluegreen_cdn.aws.ports import Alarms, KeyValueStore, Releases
 from bluegreen_cdn.domain.classification import ClassificationRules
 from bluegreen_cdn.domain.control import ControlState, Outcome
-from bluegreen_cdn.domain.healing import EdgeRules, unhealed
 from bluegreen_cdn.domain.manifest import MANIFEST_PREFIX, build_of_manifest_key
 from bluegreen_cdn.domain.observation import Observed
 from bluegreen_cdn.domain.operations import Plan, Scene
@@ -20,10 +20,8 @@ from bluegreen_cdn.domain.routing import RoutingState
 from bluegreen_cdn.domain.status import SiteStatus, site_status
 from bluegreen_cdn.domain.status_releases import UNKNOWN_BUILD, ReleaseRecord, release_history
 from bluegreen_cdn.domain.tokens import TokenPurpose, sign_token
-from bluegreen_cdn.errors import NotFound, OperationRefused, PreconditionFailed, ReleaseError
-from bluegreen_cdn.publish.collect_keys import supplement_files
+from bluegreen_cdn.errors import OperationRefused, PreconditionFailed, ReleaseError
 from bluegreen_cdn.publish.object_store import ObjectStore
-from bluegreen_cdn.publish.publisher import load_manifest
 
 PREVIEW_PARAMETER = "__bg_preview"
 
@@ -63,6 +61,8 @@ class OperatedSite:
         signals: What browsers reported.
         buckets: The bucket of every region, the primary one first.
         clock: Time.
+        quick: Whether a build that visitors are to get is looked at by its documents alone. Default: all of it is.
+        watcher: Whom to tell how far that is. Default: nobody.
     """
 
     name: str
@@ -78,6 +78,8 @@ class OperatedSite:
     signals: Signals
     buckets: Mapping[str, ObjectStore]
     clock: Clock
+    quick: bool = False
+    watcher: Watcher = field(default_factory=Unwatched)
 
     def look(self) -> Look:
         """See what the traffic sync would see, and what it has noted.
@@ -176,7 +178,7 @@ class OperatedSite:
         """
         if build not in self.published():
             raise OperationRefused(f"there is no build {build!r}: it has no manifest in the primary bucket")
-        why = self.unfit(build)
+        why = self.unfit(build, quick=True)
         if why is not None:
             raise OperationRefused(f"build {build} cannot be served: {why}")
         secret = self.store.read(defaults.SECRET_KEY).values[defaults.SECRET_KEY]
@@ -198,32 +200,23 @@ class OperatedSite:
         values = self.store.read(*(build_key(build) for build in builds)).values if builds else {}
         return frozenset(build for build in builds if values[build_key(build)] is not None)
 
-    def unfit(self, build: str) -> str | None:
+    def unfit(self, build: str, *, quick: bool | None = None) -> str | None:
         """Why a build that exists could not be served just now; None if it could.
 
-        Its documents are looked for in every region, so that nobody is sent to a build that is not there.
+        Args:
+            build: The build.
+            quick: Look at its documents alone. Default: as the site was opened.
         """
         if not self.retained([build]):
             return "the edge no longer keeps it (it may be about to be collected); publish it again first"
-        for region, bucket in self.buckets.items():
-            try:
-                manifest = load_manifest(bucket, build)
-            except NotFound:
-                return f"its manifest is not in {region} ({bucket.name}); look at the replication of the primary bucket"
-            if self.rules is not None:
-                edge = EdgeRules(rules=self.rules, precompress=self.precompress)
-                elsewhere = next(unhealed(build, manifest.files, supplement_files(bucket, build), edge), None)
-                if elsewhere is not None:
-                    return (
-                        f"the site's edge would look for {elsewhere!r} in vain in {region}: the build was published "
-                        f"under other classification rules, or without the variants that the edge asks for, and was "
-                        f"not put where it looks; publish it again under a new build id"
-                    )
-            for entry in manifest.entries():
-                there = bucket.head(entry.key)
-                if there is None or (there.size, there.sha256) != (entry.size, entry.sha256):
-                    return f"'{entry.key}' is missing or differs in {region} ({bucket.name}); publish it again"
-        return None
+        fitness = Fitness(
+            buckets=self.buckets,
+            rules=self.rules,
+            precompress=self.precompress,
+            quick=self.quick if quick is None else quick,
+            watcher=self.watcher,
+        )
+        return fitness.unfit(build)
 
     def carry_out(self, plan: Plan, look: Look, replan: Callable[[Look], Plan]) -> Plan:
         """Write what a plan says, see that it is there, and stop the deployment.

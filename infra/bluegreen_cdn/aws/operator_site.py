@@ -12,6 +12,7 @@ from bluegreen_cdn.aws.operator import OperatedSite
 from bluegreen_cdn.aws.release_records import CodeDeployRecords
 from bluegreen_cdn.aws.releases import CodeDeployReleases
 from bluegreen_cdn.aws.site import find_site
+from bluegreen_cdn.defaults import VERIFY_WORKERS
 from bluegreen_cdn.domain.regions import EDGE_REGION
 from bluegreen_cdn.errors import ForeignState
 
@@ -52,7 +53,9 @@ def open_site(name: str) -> OperatedSite:
         alarms=CloudWatchAlarms(alarms, region=EDGE_REGION),
         own_alarms=CloudWatchAlarms(own_alarms, region=EDGE_REGION),
         signals=CloudWatchSignals(name, region=EDGE_REGION, clock=clock),
-        buckets={region: S3ObjectStore(bucket, region) for region, bucket in buckets.items()},
+        buckets={
+            region: S3ObjectStore(bucket, region, connections=VERIFY_WORKERS) for region, bucket in buckets.items()
+        },
         clock=clock,
     )
 

@@ -2,15 +2,16 @@
 
 import click
 
-from bluegreen_cdn.cli.rollback_steps import json_option, operate, site_option, yes_option
+from bluegreen_cdn.cli.rollback_steps import json_option, operate, quick_option, site_option, yes_option
 
 
 @click.command()
 @site_option
 @click.option("--to", metavar="BUILD", help="The build to go back to.  [default: the one that was stable before]")
+@quick_option
 @yes_option
 @json_option
-def rollback(site: str, to: str | None, yes: bool, as_json: bool) -> None:
+def rollback(site: str, to: str | None, quick: bool, yes: bool, as_json: bool) -> None:
     """Go back to an earlier build, in seconds and without a deploy.
 
     While a release is in progress, its build is taken out at the edge and its deployment stopped with rollback.
@@ -21,4 +22,4 @@ def rollback(site: str, to: str | None, yes: bool, as_json: bool) -> None:
 
     if to is not None:
         check_build_id(to)
-    operate(site, lambda scene: plan_rollback(scene, to), yes=yes, as_json=as_json)
+    operate(site, lambda scene: plan_rollback(scene, to), yes=yes, as_json=as_json, quick=quick)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
 
 from bluegreen_cdn.cli.console import print_json
+from bluegreen_cdn.cli.verify_progress import VerifyProgress
 from bluegreen_cdn.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -17,10 +19,13 @@ if TYPE_CHECKING:
 
 site_option = click.option("--site", required=True, help="The site's name.")
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
+quick_option = click.option(
+    "--quick", is_flag=True, help="Look at the build's documents alone, and not at every file in every region."
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object; needs --yes.")
 
 
-def operate(site: str, decide: Callable[[Scene], Plan], *, yes: bool, as_json: bool) -> None:
+def operate(site: str, decide: Callable[[Scene], Plan], *, yes: bool, as_json: bool, quick: bool) -> None:
     """Carry out what an operator asks for.
 
     Args:
@@ -28,12 +33,13 @@ def operate(site: str, decide: Callable[[Scene], Plan], *, yes: bool, as_json: b
         decide: Makes the plan.
         yes: Whether the operator has agreed already.
         as_json: Print JSON only.
+        quick: Look at the documents alone of a build that visitors are to get.
     """
     from bluegreen_cdn.aws.operator_site import open_site
 
     if as_json and not yes:
         raise click.UsageError("--json needs --yes, because nobody can be asked")
-    deployed = open_site(site)
+    deployed = replace(open_site(site), quick=quick, watcher=VerifyProgress())
     look = deployed.look()
     plan = decide(deployed.scene(look))
     if not as_json:

@@ -2,15 +2,16 @@
 
 import click
 
-from bluegreen_cdn.cli.rollback_steps import json_option, operate, site_option, yes_option
+from bluegreen_cdn.cli.rollback_steps import json_option, operate, quick_option, site_option, yes_option
 
 
 @click.command()
 @click.argument("build")
 @site_option
+@quick_option
 @yes_option
 @json_option
-def withdraw(build: str, site: str, yes: bool, as_json: bool) -> None:
+def withdraw(build: str, site: str, quick: bool, yes: bool, as_json: bool) -> None:
     """Stop serving the documents of BUILD, whatever it is now.
 
     A candidate is taken out and its release stopped; a stable build gives way to the one before it. The files of pages
@@ -20,4 +21,4 @@ def withdraw(build: str, site: str, yes: bool, as_json: bool) -> None:
     from bluegreen_cdn.domain.operations import plan_withdraw
 
     check_build_id(build)
-    operate(site, lambda scene: plan_withdraw(scene, build), yes=yes, as_json=as_json)
+    operate(site, lambda scene: plan_withdraw(scene, build), yes=yes, as_json=as_json, quick=quick)

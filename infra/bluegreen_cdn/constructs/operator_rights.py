@@ -5,9 +5,12 @@ from __future__ import annotations
 from aws_cdk import ArnFormat, Aws, Stack
 from aws_cdk import aws_iam as iam
 
+from bluegreen_cdn import defaults
 from bluegreen_cdn.constructs.control_plane import ControlPlane
 from bluegreen_cdn.constructs.names import parameter_name
 from bluegreen_cdn.constructs.published_build import KEY_VALUE_STORE_READ, KEY_VALUE_STORE_WRITE
+
+_VERIFIED = ("builds", "manifests", "shared")
 
 
 def operator_statements(control_plane: ControlPlane) -> list[iam.PolicyStatement]:
@@ -59,6 +62,8 @@ def operator_statements(control_plane: ControlPlane) -> list[iam.PolicyStatement
         # Of alarms and metrics the names are no secret, and metrics know no resource.
         (["cloudwatch:DescribeAlarms", "cloudwatch:GetMetricData"], ["*"]),
         (["s3:ListBucket"], buckets),
-        (["s3:GetObject"], [f"{bucket}/{prefix}/*" for bucket in buckets for prefix in ("builds", "manifests")]),
+        (["s3:GetObject"], [f"{bucket}/{prefix}/*" for bucket in buckets for prefix in _VERIFIED]),
+        # What retention is about to delete does not count as being there.
+        (["s3:GetObject"], [f"{buckets[0]}/{defaults.CONDEMNED_PREFIX}*"]),
     ]
     return [iam.PolicyStatement(actions=actions, resources=resources) for actions, resources in allowed]

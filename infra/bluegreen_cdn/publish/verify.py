@@ -69,6 +69,7 @@ class Verifier:
         stores: The bucket of every region, the primary one first.
         workers: Threads that look. Default: `VERIFY_WORKERS`.
         mend: Tries to put right what is wrong, and says whether it did. Default: nobody.
+        watch: Called after every object, from several threads but one at a time. Default: nobody.
 
     Raises:
         VerificationFailed: The primary bucket has no manifest of it.
@@ -81,8 +82,10 @@ class Verifier:
         *,
         workers: int = VERIFY_WORKERS,
         mend: Mend | None = None,
+        watch: Callable[[Verification], None] = lambda so_far: None,
     ) -> None:
         self._build_id, self._stores, self._workers, self._mend = build_id, stores, workers, mend
+        self._watch = watch
         self._region, self._primary = next(iter(stores.items()))
         self._again: list[tuple[str, ExpectedObject]] | None = None
         self._lock = threading.Lock()
@@ -107,6 +110,7 @@ class Verifier:
                 finding = replace(finding, mended=True)
             with self._lock:
                 result.objects += 1
+                self._watch(result)
                 if finding is None:
                     return
                 result.add(finding)
