@@ -220,19 +220,20 @@ class FanOutStore(StoreReads):
             SharedFileConflict: It is a shared file with other bytes.
         """
         there = target.store.head(new.key)
-        if there is not None and there.sha256 == new.sha256:
-            return there.headers == new.headers and there.metadata == new.metadata
         what = f"'{new.key}' of target {target.name!r} ({target.place})"
+        if there is None:
+            raise PublishError(f"{what} was there and is gone: something deletes while this publishes; publish again")
+        if there.sha256 == new.sha256:
+            return there.headers == new.headers and there.metadata == new.metadata
         if is_claim_key(new.key):
             raise BuildConflict(
                 f"the build id is taken in {what}: a publish of other content has begun under it; publish this one "
                 f"under another build id, and name the targets in the same order everywhere"
             )
         if new.key.startswith("shared/"):
-            digest = there.sha256 if there else None
             raise SharedFileConflict(
-                f"{what} has sha256 {digest}, the primary's {new.sha256}: another site writes there, or a publisher "
-                f"that names its targets in another order; use a bucket of its own, or remove the object"
+                f"{what} has sha256 {there.sha256}, the primary's {new.sha256}: another site writes there, or a "
+                f"publisher that names its targets in another order; use a bucket of its own, or remove the object"
             )
         return False
 
