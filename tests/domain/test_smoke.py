@@ -145,6 +145,25 @@ def test_a_shared_file_is_of_no_build() -> None:
     )
 
 
+def test_a_file_that_was_put_where_later_rules_look_for_it_is_right_there_and_where_it_was() -> None:
+    """An older build, released again: its script has become a hashed file, and variants have been made of it."""
+    before = dataclasses.replace(file("app.v1.js"), cache_control="no-cache")
+    after = dataclasses.replace(
+        file("app.v1.js", encodings=("br",)),
+        cache_class=CacheClass.SHARED,
+        key="shared/app.v1.js",
+        cache_control="public, max-age=31536000, immutable",
+    )
+    asked = probes(before, RULES, SPA, healed=[after])
+    assert [probe.encoding for probe in asked] == ["identity", "br", "gzip"]
+    for probe in asked[:2]:
+        moved = answer(dataclasses.replace(probe, file=after))
+        assert judge(probe, moved, "b2") is None
+        assert judge(dataclasses.replace(probe, healed=()), moved, "b2") is not None
+    assert judge(asked[0], answer(asked[0]), "b2") is None
+    assert "'a1' instead of 'b2'" in str(judge(asked[0], answer(asked[0], build="a1", decoded_sha256=""), "b2"))
+
+
 @given(st.integers(0, 60), st.integers(0, 60), st.integers(1, 40))
 def test_a_selection_is_within_its_bound_and_even(entries: int, others: int, most: int) -> None:
     files = [file(f"{number:03}.html") for number in range(entries)] + [

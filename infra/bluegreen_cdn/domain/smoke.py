@@ -7,7 +7,7 @@ right.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote, unquote
 
@@ -33,6 +33,7 @@ class Probe:
         headers: What the request says, beside the preview's cookie.
         encoding: The one encoding that it accepts.
         with_body: Whether the bytes are fetched; of a very large file only the headers are.
+        healed: The same file as it was put where later rules look for it: as good an answer. Default: it was not.
     """
 
     file: ManifestFile
@@ -40,6 +41,7 @@ class Probe:
     headers: Mapping[str, str]
     encoding: str
     with_body: bool
+    healed: tuple[ManifestFile, ...] = ()
 
     @property
     def method(self) -> str:
@@ -66,13 +68,16 @@ class Answer:
     said: str = ""
 
 
-def probes(file: ManifestFile, rules: ClassificationRules, mode: DocumentMode) -> tuple[Probe, ...]:
+def probes(
+    file: ManifestFile, rules: ClassificationRules, mode: DocumentMode, *, healed: Sequence[ManifestFile] = ()
+) -> tuple[Probe, ...]:
     """The requests that show one file; none for a file that no request leads to, such as a second index of a folder.
 
     Args:
         file: The file.
         rules: The classification that its build was published with.
         mode: How its documents are found.
+        healed: The same file as it was put where later rules look for it. Default: it was not.
     """
     address = _address(file, rules, mode)
     if address is None:
@@ -80,10 +85,11 @@ def probes(file: ManifestFile, rules: ClassificationRules, mode: DocumentMode) -
     uri, headers = address
     with_body = file.size <= SMOKE_BODY_MAXIMUM_BYTES
     # Brotli only where we made it: nothing here undoes what CloudFront has compressed itself.
-    made = [variant.encoding for variant in file.encodings]
+    made = list(dict.fromkeys(variant.encoding for one in (file, *healed) for variant in one.encodings))
     encodings = [IDENTITY, *made, *([] if "gzip" in made else ["gzip"])] if with_body else [IDENTITY]
     return tuple(
-        Probe(file=file, uri=uri, headers=headers, encoding=encoding, with_body=with_body) for encoding in encodings
+        Probe(file=file, uri=uri, headers=headers, encoding=encoding, with_body=with_body, healed=tuple(healed))
+        for encoding in encodings
     )
 
 
@@ -98,7 +104,12 @@ def judge(probe: Probe, answer: Answer, build: str) -> str | None:
     if answer.status != 200:
         said = f" ({answer.said})" if answer.said else ""
         return f"status {answer.status}{said} instead of 200"
-    file, headers = probe.file, answer.headers
+    wrong = [_difference(probe, file, answer, build) for file in (probe.file, *probe.healed)]
+    return None if None in wrong else wrong[0]
+
+
+def _difference(probe: Probe, file: ManifestFile, answer: Answer, build: str) -> str | None:
+    headers = answer.headers
     wanted = {"content-type": file.content_type, "cache-control": file.cache_control}
     if file.cache_class is not CacheClass.SHARED:
         # First, because the bytes of another build differ as well.

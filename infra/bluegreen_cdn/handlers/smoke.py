@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from bluegreen_cdn import defaults
 from bluegreen_cdn.domain.classification import CacheClass
-from bluegreen_cdn.domain.manifest import manifest_key
+from bluegreen_cdn.domain.manifest import ManifestFile, manifest_key
 from bluegreen_cdn.domain.manifest_stream import ManifestStream
 from bluegreen_cdn.domain.requests import DocumentMode
 from bluegreen_cdn.domain.smoke import Probe, judge, probes, select
@@ -17,6 +17,7 @@ from bluegreen_cdn.domain.tokens import TokenPurpose, sign_token
 from bluegreen_cdn.errors import CloudError, ReleaseError, VerificationFailed
 from bluegreen_cdn.handlers.journal import log
 from bluegreen_cdn.handlers.settings import Cloud
+from bluegreen_cdn.publish.collect_keys import supplement_files
 from bluegreen_cdn.publish.parallel import for_each
 
 _NAMED_IN_MESSAGE = 3
@@ -106,8 +107,11 @@ def _probes(here: Cloud, build: str) -> Iterator[Probe]:
         entries += file.cache_class is CacheClass.ENTRY
         others += file.cache_class is not CacheClass.ENTRY
     manifest = ManifestStream.open(primary.lines(key), build)
+    healed: dict[str, list[ManifestFile]] = {}
+    for file in supplement_files(primary, build):
+        healed.setdefault(file.path, []).append(file)
     for file in select(manifest.files, entries=entries, others=others, most=defaults.SMOKE_FILES):
-        yield from probes(file, manifest.rules, DocumentMode.parse(manifest.mode))
+        yield from probes(file, manifest.rules, DocumentMode.parse(manifest.mode), healed=healed.get(file.path, ()))
 
 
 def _message(here: Cloud, build: str, done: _Pass) -> str:
