@@ -48,7 +48,7 @@ def assembly(tmp_path_factory: pytest.TempPathFactory, build_folder: Path) -> Pa
     """The app of this repository, with everything in `cdk.json` and CDK's validation on."""
     folder = tmp_path_factory.mktemp("app") / "cdk.out"
     before = processor_seconds()
-    done = run_app(folder, validation=True, build=str(build_folder))
+    done = run_app(folder, validation=True, build=str(build_folder), beacon_rate_limit=300)
     assert done.returncode == 0, done.stderr
     assert processor_seconds() - before < PROCESSORS * SECONDS_WITH_VALIDATION
     return folder

@@ -96,6 +96,7 @@ ELSEWHERE = "arn:aws:lambda:eu-west-1:111122223333:function:edge:1"
             "us-east-1",
         ),
         (behavior(), {"Restrictions": {"GeoRestriction": {"RestrictionType": "whitelist"}}}, "whitelist"),
+        (behavior(), {"WebACLId": "arn:aws:wafv2:us-east-1:1:global/webacl/x"}, "web ACL arn:aws:wafv2"),
         (behavior(), {"OriginGroups": {"Items": [{"Id": "g", "Members": {"Items": [{"OriginId": "x"}]}}]}}, "'x'"),
     ],
 )

@@ -84,6 +84,34 @@ def test_a_sandboxed_page_without_storage_is_counted_and_left_in_peace(site: Sit
     assert reported(site)["l"] == 2
 
 
+@pytest.mark.parametrize("as_module", [True, False])
+def test_embedded_in_another_sites_page_it_speaks_for_its_own_origin(
+    site: Site, sites: Sites, chromium: Any, as_module: bool
+) -> None:
+    """The widget fails on the first page, the host's own script on both: two pages, one failure."""
+    site.asked.clear()
+    with_client(site, "")
+    shared = {"access-control-allow-origin": "*"}
+    for path in ("/_bluegreen/client.js", "/_bluegreen/client.mjs"):
+        site.serve({path: Answer(site.answers[path].body, headers=shared)})
+    entry = {**shared, **TIMING, "timing-allow-origin": "*"}
+    site.serve({"/widget.js": Answer("if (location.search) throw new Error('widget');", headers=entry)})
+    client = f'<script src="{site.address}/_bluegreen/client.js"></script>'
+    if as_module:
+        source = f"import {{ start }} from '{site.address}/_bluegreen/client.mjs'; start();"
+        client = f"<script type=module>{source}</script>"
+    host = sites.site(f"host-{'module' if as_module else 'classic'}")
+    embedded = f'<script type=module crossorigin src="{site.address}/widget.js"></script>'
+    host.serve({"/": f"{client}{embedded}<script type=module>throw new Error('the host page')</script>"})
+    page = chromium.new_page()
+    for address in (f"{host.address}/?broken", f"{host.address}/"):
+        page.goto(address, wait_until="load")
+        page.wait_for_timeout(500)
+    assert reported(site) == {"l": 2, "e": 1, "a": 0, "s": 0}
+    assert page.evaluate("Object.keys(sessionStorage).length") == 0
+    assert not [path for path in host.paths() if "_bluegreen" in path]
+
+
 def wait_for(page: Any, condition: str) -> None:
     page.wait_for_function(condition, timeout=10_000)
 

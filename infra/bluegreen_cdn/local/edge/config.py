@@ -115,6 +115,11 @@ def read_distribution(*, id: str, arn: str, domain_name: str, config: Raw) -> Di
     restricted = ((config.get("Restrictions") or {}).get("GeoRestriction") or {}).get("RestrictionType", "none")
     if restricted != "none":
         raise LocalCloudError(f"the distribution restricts countries ({restricted}), which the simulator cannot honour")
+    if config.get("WebACLId"):
+        raise LocalCloudError(
+            f"the distribution has the web ACL {config['WebACLId']}, which the simulator cannot honour: deploy to the "
+            f"local cloud without it (beacon_rate_limit)"
+        )
     behaviors = [_behavior(raw) for raw in items(config, "CacheBehaviors")]
     behaviors.append(_behavior({"PathPattern": "*", **config["DefaultCacheBehavior"]}))
     for behavior in behaviors:
