@@ -1,6 +1,7 @@
 """Publishing to several buckets at once: interrupted at every step, raced, repeated, with one of them down."""
 
 import contextlib
+import hashlib
 import io
 import threading
 from collections.abc import Callable, Mapping
@@ -191,6 +192,32 @@ def test_interrupted_at_every_step_and_repeated(storefront: Path, after_effect: 
         run(storefront, stores, "two", registry, workers=1)
         assert {name: contents(store) for name, store in stores.items()} == wanted
         assert "two" in registry.builds
+
+
+def test_variants_are_in_every_bucket_and_come_from_the_primary_where_they_are_missing(storefront: Path) -> None:
+    stores = buckets(names=("us", "eu"))
+
+    def publish_compressed(build_id: str) -> None:
+        made = targets(stores)
+        with open_source(storefront) as source:
+            plan = plan_for(source, made[0].store, build_id=build_id, precompress=True)
+            execute(plan, source, open_everywhere(plan, made), workers=2)
+
+    publish_compressed("one")
+    assert {f"{SCRIPT}.br", f"{SCRIPT}.gz", "builds/one/index.html.br"} <= stores["eu"].objects.keys()
+    assert contents(stores["us"]) == contents(stores["eu"])
+    # A variant that only the primary has, and of other bytes than would be made here, is the one that counts.
+    other = b"made by another version"
+    stored, _ = stores["us"].objects[f"{SCRIPT}.br"]
+    digest = hashlib.sha256(other).hexdigest()
+    metadata = {**stored.metadata, "sha256": digest}
+    stores["us"].objects = {f"{SCRIPT}.br": (replace(stored, size=len(other), metadata=metadata), other)}
+    stores["us"].objects[SCRIPT] = stores["eu"].objects[SCRIPT]
+    stores["eu"], stores["ap"] = MemoryStore(), MemoryStore()
+    publish_compressed("two")
+    for store in stores.values():
+        assert store.objects[f"{SCRIPT}.br"][1] == other
+    assert Verifier("two", stores).look().complete
 
 
 class Down(MemoryStore):
