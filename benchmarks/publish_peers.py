@@ -110,7 +110,9 @@ def versions(peers: list[Peer]) -> list[str]:
     import boto3
 
     found = [f"boto3 {boto3.__version__}"]
-    for peer in peers[1:]:
+    for peer in peers:
+        if peer.name.startswith("boto3"):
+            continue
         if peer.prepare:
             found.append(f"aws-cdk-lib {metadata.version('aws-cdk-lib')}")
             continue
