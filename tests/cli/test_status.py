@@ -24,8 +24,8 @@ def test_a_pipe_gets_plain_lines(shop: Any, bluegreen: Any) -> None:
         "next: 100 %, 5 min after 10 % began",
         "alarms: quiet",
         "control plane: bluegreen-shop-drift is on",
-        "candidate errors: no page loads in the last 5 min",
-        "stable errors: 1.1 % (0.2 to 6.0), 1 of 90 page loads in the last 5 min",
+        "candidate errors: no page loads in the last 10 min",
+        "stable errors: 1.1 % (0.2 to 6.0), 1 of 90 page loads in the last 10 min",
         "build two: stable",
         "build one: not let in",
     ):
