@@ -11,6 +11,7 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk.assertions import Match, Template
 
 from bluegreen_cdn.constructs import BlueGreenSite, Build
+from bluegreen_cdn.domain.rollout import Rollout
 from bluegreen_cdn.errors import BlueGreenError, InvalidInput, InvalidRegions
 
 
@@ -69,6 +70,22 @@ def test_no_template_holds_a_weight_and_the_store_is_seeded_by_code(templates: A
     assert seed["Properties"]["HoldoutBasisPoints"] == 500
     (build,) = templates.of_type("Custom::BlueGreenBuild")
     assert build in seed["DependsOn"]
+
+
+def test_the_deploys_output_says_whether_a_build_is_pinned_whenever_the_site_changes(
+    templates: Any, synthesise: Any
+) -> None:
+    def occasion(found: Any) -> str:
+        named: str = found.only("Custom::BlueGreenRouting")["Properties"]["Occasion"]
+        return named
+
+    (seed,) = templates.of_type("Custom::BlueGreenRouting")
+    pins = [output["Value"] for name, output in templates["web"]["Outputs"].items() if "Pin" in name]
+    assert pins == [{"Fn::GetAtt": [seed, "Pin"]}]
+    assert seed in templates.only("AWS::Lambda::Alias")["DependsOn"], "what fails here fails before the release"
+    usual, other = synthesise(), synthesise(rollout=Rollout.canary(bake_minutes=7))
+    assert occasion(usual) == occasion(synthesise()), "a deploy that changes nothing is no update"
+    assert occasion(usual) != occasion(other)
 
 
 def test_publishing_gets_the_asset_the_rules_and_the_bucket(templates: Any) -> None:

@@ -1,12 +1,14 @@
+import datetime
 import json
 from dataclasses import replace
 
 import pytest
 
 from bluegreen_cdn.aws.fakes import FakeKeyValueStore
+from bluegreen_cdn.domain.control import ControlState, Pin
 from bluegreen_cdn.domain.routing import RoutingState
 from bluegreen_cdn.errors import ForeignState, UnsupportedFormat
-from bluegreen_cdn.handlers.seed import seed
+from bluegreen_cdn.handlers.seed import seed, tell_pin
 
 ROUTING = RoutingState(epoch=9, stable="b2", candidate="c3", weight=1000).to_json()
 SECRET = "0123456789abcdef" * 4
@@ -75,3 +77,18 @@ def test_foreign_and_newer_values_are_refused_and_nothing_is_written(
         seed(store, build="a1", holdout=500)
     assert store.values == there
     assert "hunter2" not in str(caught.value)
+
+
+NOW = datetime.datetime(2026, 3, 1, 9, 5, tzinfo=datetime.UTC)
+
+
+def test_the_deploys_output_says_which_build_is_pinned_and_as_of_when() -> None:
+    store = FakeKeyValueStore()
+    assert tell_pin(store, now=NOW) == "no build was pinned when this deploy began, 2026-03-01 09:05 UTC"
+    store.write({"control": ControlState().to_json()})
+    assert tell_pin(store, now=NOW).startswith("no build was pinned")
+    store.write({"control": ControlState(pin=Pin(build="v41", after="d-1")).to_json()})
+    assert tell_pin(store, now=NOW) == (
+        "build v41 was pinned when this deploy began, 2026-03-01 09:05 UTC: visitors get it whatever this stack says, "
+        "until a later release succeeds or bluegreen unpin"
+    )

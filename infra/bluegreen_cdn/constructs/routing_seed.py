@@ -16,6 +16,7 @@ class RoutingSeed(Construct):
 
     Attributes:
         resource: The custom resource; depend on it to come after the seed.
+        pin: Which build was pinned when the deploy began, in words; a token.
     """
 
     def __init__(
@@ -27,6 +28,7 @@ class RoutingSeed(Construct):
         build_id: str,
         key_value_store_arn: str,
         holdout_basis_points: int,
+        occasion: str,
     ) -> None:
         """Seed the store while the stack is deployed.
 
@@ -37,6 +39,7 @@ class RoutingSeed(Construct):
             build_id: Stable, if there is none yet.
             key_value_store_arn: The store.
             holdout_basis_points: Share of the visitors kept on stable during releases.
+            occasion: Changes with every deploy after which the pin is to be looked up again.
         """
         super().__init__(scope, construct_id)
         handler = HandlerFunction(
@@ -58,5 +61,7 @@ class RoutingSeed(Construct):
                 "BuildId": check_build_id(build_id),
                 "KeyValueStoreArn": key_value_store_arn,
                 "HoldoutBasisPoints": holdout_basis_points,
+                "Occasion": occasion,
             },
         )
+        self.pin: str = self.resource.get_att_string("Pin")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from types import UnionType
 
-from aws_cdk import Duration, RemovalPolicy, Stack, Token
+from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack, Token
 from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_cloudfront as cloudfront
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -192,7 +193,9 @@ class BlueGreenSite(Construct):
             build_id=build.build_id,
             key_value_store_arn=self.key_value_store.key_value_store_arn,
             holdout_basis_points=rollout.holdout_basis_points,
+            occasion=_occasion(rollout, verdict or Verdict(), rules.to_json(), mode, list(regions), list(domain_names)),
         )
+        CfnOutput(self, "Pin", description=f"Whether operators of {name} hold a build", value=seed.pin)
         seed.resource.node.add_dependency(self.published_build.resource)
         self._release(rollout, verdict or Verdict(), alarms, retention, smoke_fetch)
         self.dashboard: ReleaseDashboard | None = None
@@ -346,6 +349,11 @@ class BlueGreenSite(Construct):
             period: Of the sums. Default: one minute.
         """
         return client_metric(self.name, ASSET_FAILURES, role, period)
+
+
+def _occasion(*settings: object) -> str:
+    """A name for what a site is like: another one when anything of it changes."""
+    return hashlib.sha256(repr(settings).encode()).hexdigest()[:16]
 
 
 def _check_kind(name: str, value: object, kind: type | UnionType, example: str) -> None:

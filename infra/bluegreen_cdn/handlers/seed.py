@@ -1,10 +1,14 @@
 """Custom resource: give the KeyValueStore its first routing state and its secret, once.
 
-Properties: `BuildId`, `KeyValueStoreArn`, `HoldoutBasisPoints`. What is there already is never changed: a template that
-carried weights would undo a release with every update. Only the routing state's format is raised to the newest: this
-stack comes after the edge's, so by now every edge can read it.
+Properties: `BuildId`, `KeyValueStoreArn`, `HoldoutBasisPoints`, and `Occasion`, whose change makes it run. What is
+there already is never changed: a template that carried weights would undo a release with every update. Only the routing
+state's format is raised to the newest: this stack comes after the edge's, so by now every edge can read it.
+
+Its attribute `Pin` says which build is pinned, for the output of `cdk deploy`. It is read before the release and not
+after: a resource that failed after the release would take it back.
 """
 
+import datetime
 import secrets
 from dataclasses import replace
 
@@ -27,8 +31,28 @@ def handler(request: ResourceRequest) -> ResourceAnswer:
     if not holdout.isdecimal():
         raise InvalidInput(f"property HoldoutBasisPoints is {holdout!r}; it must be a whole number of basis points")
     arn = request.text("KeyValueStoreArn")
-    seed(CloudFrontKeyValueStore(arn), build=check_build_id(request.text("BuildId")), holdout=int(holdout))
-    return ResourceAnswer(physical_id=f"seed-{arn.rsplit('/', 1)[-1]}")
+    store = CloudFrontKeyValueStore(arn)
+    seed(store, build=check_build_id(request.text("BuildId")), holdout=int(holdout))
+    pin = tell_pin(store, now=datetime.datetime.now(datetime.UTC))
+    return ResourceAnswer(physical_id=f"seed-{arn.rsplit('/', 1)[-1]}", data={"Pin": pin})
+
+
+def tell_pin(store: KeyValueStore, *, now: datetime.datetime) -> str:
+    """Which build is pinned, in words that stay true: the output that shows them may be looked at days later.
+
+    Args:
+        store: The site's store.
+        now: In UTC.
+    """
+    text = store.read(defaults.CONTROL_KEY).values[defaults.CONTROL_KEY]
+    pin = ControlState.from_json(text).pin if text is not None else None
+    when = f"when this deploy began, {now:%Y-%m-%d %H:%M} UTC"
+    if pin is None:
+        return f"no build was pinned {when}"
+    return (
+        f"build {pin.build} was pinned {when}: visitors get it whatever this stack says, until a later release "
+        f"succeeds or bluegreen unpin"
+    )
 
 
 def seed(store: KeyValueStore, *, build: str, holdout: int) -> tuple[str, ...]:
