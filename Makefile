@@ -1,6 +1,6 @@
 # make rehearse   a real release, a second one let in step by step, a bad third one thrown out: all on this machine
 # make test       everything that is checked, in under ten minutes
-.PHONY: help setup rehearse test test-scale lint snapshots bench-edge bench-publish simulate-verdict deploy clean
+.PHONY: help setup rehearse test test-scale lint snapshots bench-edge bench-publish bench-compression simulate-verdict deploy clean
 
 VENV   := .venv
 BIN    := $(VENV)/bin
@@ -60,6 +60,9 @@ bench-publish: setup build/peers/.ready
 
 simulate-verdict: setup
 	@$(BIN)/python benchmarks/simulate_verdict.py $(ARGS)
+
+bench-compression: setup
+	@$(BIN)/python benchmarks/bench_compression.py $(ARGS)
 
 deploy: setup
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(CDK) deploy --all $(ARGS) || \

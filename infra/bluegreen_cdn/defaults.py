@@ -64,6 +64,8 @@ COMPRESSION_PIECE_BYTES = 1024**2
 COMPRESS_BEST_BYTES_PER_SECOND = 700_000
 """Of one core, both encodings together; measured by `make bench-compression`."""
 COMPRESS_FAST_BYTES_PER_SECOND = 10_000_000
+LAMBDA_PROCESSOR_MEGABYTES = 1769
+"""Of memory that Lambda gives a whole processor with."""
 COMPRESS_NOTICE_SECONDS = 5
 """From here on it is said beforehand how long compression will take."""
 RENAME_WARNINGS = 10

@@ -23,7 +23,7 @@ def members(path: Path) -> list[str]:
 
 
 def test_the_handlers_bring_what_they_import_and_nothing_else(cache: Path) -> None:
-    names = members(handlers_archive(with_awscrt=False).path)
+    names = members(handlers_archive(with_libraries=False).path)
     assert {"bluegreen_cdn/__init__.py", "bluegreen_cdn/errors.py", "bluegreen_cdn/handlers/sync.py"} <= set(names)
     assert {"bluegreen_cdn/_edge_handler/client.js", "bluegreen_cdn/_edge_handler/client.mjs"} <= set(names)
     folders = {name.split("/")[1] for name in names if name.count("/") > 1}
@@ -31,14 +31,20 @@ def test_the_handlers_bring_what_they_import_and_nothing_else(cache: Path) -> No
     assert not [name for name in names if name.endswith(".pyc") or "__pycache__" in name]
 
 
-def test_the_signing_library_lies_beside_them_for_lambdas_platform(cache: Path) -> None:
+def test_the_libraries_lie_beside_them_for_lambdas_platform(cache: Path) -> None:
     names = members(handlers_archive().path)
-    assert {"_vendor/_awscrt.abi3.so", "_vendor/awscrt/__init__.py"} <= set(names)
+    packer = "_vendor/_brotli.cpython-313-x86_64-linux-gnu.so"
+    assert {"_vendor/_awscrt.abi3.so", "_vendor/awscrt/__init__.py", packer, "_vendor/brotli.py"} <= set(names)
+    assert {name.split("/")[1] for name in names if name.startswith("_vendor/")} == {
+        *("awscrt", "_awscrt.abi3.so"),
+        *("brotli.py", packer.removeprefix("_vendor/")),
+    }
     with zipfile.ZipFile(handlers_archive().path) as archive:
-        library = archive.read("_vendor/_awscrt.abi3.so")
-        assert archive.getinfo("_vendor/_awscrt.abi3.so").external_attr >> 16 == 0o100755
-    assert library[:4] == b"\x7fELF"
-    assert int.from_bytes(library[18:20], "little") == 62, "x86-64"
+        for member in ("_vendor/_awscrt.abi3.so", packer):
+            library = archive.read(member)
+            assert archive.getinfo(member).external_attr >> 16 == 0o100755
+            assert library[:4] == b"\x7fELF"
+            assert int.from_bytes(library[18:20], "little") == 62, "x86-64"
 
 
 def test_the_edge_handler_is_alone_and_small(cache: Path) -> None:
@@ -48,28 +54,28 @@ def test_the_edge_handler_is_alone_and_small(cache: Path) -> None:
 
 
 def test_the_same_sources_give_the_same_bytes(cache: Path) -> None:
-    first = handlers_archive(with_awscrt=False)
+    first = handlers_archive(with_libraries=False)
     before = first.path.read_bytes()
     first.path.unlink()
-    second = handlers_archive(with_awscrt=False)
+    second = handlers_archive(with_libraries=False)
     assert (second.digest, second.path.read_bytes()) == (first.digest, before)
     with zipfile.ZipFile(second.path) as archive:
         assert {entry.date_time for entry in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
 
 
-def test_the_hash_says_which_sources_and_which_signing_library(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    digests = {handlers_archive(with_awscrt=False).digest}
+def test_the_hash_says_which_sources_and_which_libraries(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    digests = {handlers_archive(with_libraries=False).digest}
     for version in ("0.1.0", "0.2.0"):
         monkeypatch.setattr(bundling.importlib.metadata, "version", lambda name, version=version: version)
-        monkeypatch.setattr(bundling, "_awscrt_files", lambda version: {"awscrt/__init__.py": version.encode()})
+        monkeypatch.setattr(bundling, "_library_files", lambda library, version: {f"{library}.py": version.encode()})
         digests.add(handlers_archive().digest)
     assert len(digests) == 3
 
 
 def test_a_kept_archive_is_not_made_again(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = handlers_archive(with_awscrt=False).path
+    path = handlers_archive(with_libraries=False).path
     monkeypatch.setattr(bundling, "_write_zip", lambda *_: pytest.fail("made again"))
-    assert handlers_archive(with_awscrt=False).path == path
+    assert handlers_archive(with_libraries=False).path == path
 
 
 def test_on_another_platform_the_library_is_fetched_for_lambdas(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,8 +93,8 @@ def test_on_another_platform_the_library_is_fetched_for_lambdas(cache: Path, mon
     monkeypatch.setattr(bundling.platform, "system", lambda: "Darwin")
     monkeypatch.setattr(bundling.subprocess, "run", pip)
     version = bundling.importlib.metadata.version("awscrt")
-    assert bundling._awscrt_files(version) == {"_awscrt.abi3.so": b"lambda's"}
-    assert bundling._awscrt_files(version) == {"_awscrt.abi3.so": b"lambda's"}, "kept for the next time"
+    assert bundling._library_files("awscrt", version) == {"_awscrt.abi3.so": b"lambda's"}
+    assert bundling._library_files("awscrt", version) == {"_awscrt.abi3.so": b"lambda's"}, "kept for the next time"
     (command,) = calls
     assert command[:4] == [sys.executable, "-m", "pip", "download"]
     assert {f"awscrt=={version}", "manylinux2014_x86_64", "3.13", "--only-binary=:all:"} <= set(command)
@@ -99,13 +105,13 @@ def test_without_it_the_reason_is_said(cache: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(bundling.platform, "system", lambda: "Darwin")
     monkeypatch.setattr(bundling.subprocess, "run", lambda *_, **__: failed)
     with pytest.raises(BlueGreenError, match=r"could not be fetched \(ERROR: no network\)"):
-        bundling._awscrt_files("0.36.0")
+        bundling._library_files("awscrt", "0.36.0")
 
 
 def test_an_interrupted_synth_leaves_no_half_archive(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bundling.zipfile.ZipFile, "writestr", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
-        handlers_archive(with_awscrt=False)
+        handlers_archive(with_libraries=False)
     assert list(cache.iterdir()) == []
 
 

@@ -1,4 +1,4 @@
-"""Importing the handlers' package: light, and with the bundle's own awscrt where the runtime has none."""
+"""Importing the handlers' package: light, and with the bundle's own libraries where the runtime has none."""
 
 import json
 import shutil
@@ -18,12 +18,13 @@ sys.path.insert(0, {root!r})
 before = set(sys.modules)
 import bluegreen_cdn.handlers
 heavy = sorted({{name.partition(".")[0] for name in set(sys.modules) - before}} & {{"boto3", "botocore", "awscrt"}})
-try:
-    import awscrt
-    found = awscrt.__file__
-except ImportError:
-    found = None
-print(json.dumps({{"heavy": heavy, "awscrt": found}}))
+found = {{"awscrt": None, "brotli": None}}
+for name in found:
+    try:
+        found[name] = __import__(name).__file__
+    except ImportError:
+        pass
+print(json.dumps({{"heavy": heavy, **found}}))
 """
 
 
@@ -37,6 +38,7 @@ def bundle(tmp_path: Path) -> Path:
     shutil.copy(source / "handlers" / "__init__.py", package / "handlers")
     (tmp_path / "_vendor" / "awscrt").mkdir(parents=True)
     (tmp_path / "_vendor" / "awscrt" / "__init__.py").write_text("")
+    (tmp_path / "_vendor" / "brotli.py").write_text("")
     return tmp_path
 
 
@@ -47,17 +49,18 @@ def found(root: Path, *, hidden: bool) -> dict[str, object]:
     return result
 
 
-def test_a_runtime_without_awscrt_gets_the_bundles(bundle: Path) -> None:
+def test_a_runtime_without_the_libraries_gets_the_bundles(bundle: Path) -> None:
     assert found(bundle, hidden=True)["awscrt"] == str(bundle / "_vendor" / "awscrt" / "__init__.py")
+    assert found(bundle, hidden=True)["brotli"] == str(bundle / "_vendor" / "brotli.py")
 
 
-def test_a_runtime_with_awscrt_keeps_its_own(bundle: Path) -> None:
-    assert "_vendor" not in str(found(bundle, hidden=False)["awscrt"])
+def test_a_runtime_with_the_libraries_keeps_its_own(bundle: Path) -> None:
+    assert "_vendor" not in str(found(bundle, hidden=False))
 
 
 def test_without_either_nothing_breaks(bundle: Path) -> None:
     shutil.rmtree(bundle / "_vendor")
-    assert found(bundle, hidden=True) == {"heavy": [], "awscrt": None}
+    assert found(bundle, hidden=True) == {"heavy": [], "awscrt": None, "brotli": None}
 
 
 def test_the_package_itself_is_light(bundle: Path) -> None:

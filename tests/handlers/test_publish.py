@@ -1,6 +1,7 @@
 """The custom resource that publishes, against S3 and a KeyValueStore on this machine."""
 
 import functools
+import gzip
 import io
 import json
 import random
@@ -8,6 +9,7 @@ import shutil
 import time
 import zipfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import pytest
@@ -23,7 +25,10 @@ from bluegreen_cdn.handlers import publish as handlers_publish
 from bluegreen_cdn.handlers.publish import handler
 from bluegreen_cdn.local.cloud import LocalCloud
 from bluegreen_cdn.publish.collect_condemned import Sweep, keys_key, marker_key, write_note
+from bluegreen_cdn.publish.compress import Compression
+from bluegreen_cdn.publish.plan import plan_publish
 from bluegreen_cdn.publish.publisher import publish
+from bluegreen_cdn.publish.source import SourceFile
 from bluegreen_cdn.publish.zip_source import ZipSource
 
 pytestmark = pytest.mark.cloud
@@ -107,6 +112,38 @@ def test_an_asset_becomes_a_build(site: Site, asset: Any, formation: Any, contex
         "shared/assets/index-B3x9aZ0q.js",
     ]
     assert json.loads(site.retained("one") or "") == {"format": 1}
+
+
+def test_text_gets_variants_where_the_edge_asks_for_them(site: Site, asset: Any, formation: Any, context: Any) -> None:
+    source = asset({"index.html": b"<p>", "assets/index-B3x9aZ0q.js": b"x" * 100_000, "logo.png": b"p"})
+    handler(formation.event(ResourceProperties=site.properties("one", Precompress="true", **source)), context())
+    assert formation.answer["Status"] == "SUCCESS", formation.answer
+    script = "shared/assets/index-B3x9aZ0q.js"
+    assert [key for key in site.keys if key.endswith((".br", ".gz"))] == [
+        *("builds/one/index.html.br", "builds/one/index.html.gz"),
+        *(f"{script}.br", f"{script}.gz"),
+    ]
+    assert gzip.decompress(S3ObjectStore(site.bucket).get(f"{script}.gz")) == b"x" * 100_000
+    formation.answers.clear()
+    handler(formation.event(ResourceProperties=site.properties("two", Precompress="maybe", **source)), context())
+    assert "property Precompress of the custom resource is 'maybe'" in formation.answer["Reason"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "effort", "said"),
+    [(400, "best", "taking the best one"), (100, "fast", "taking the fast one"), (4, "fast", "too little time")],
+)
+def test_it_compresses_as_hard_as_there_is_time_for(
+    seconds: float, effort: str, said: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    size = Compression.BEST.bytes_per_second * 180
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "1769")
+    files = (SourceFile(path="index.html", size=size, sha256="a" * 64),)
+    plan = plan_publish("one", files, rules=ClassificationRules.default(), mode="spa", precompress=True)
+    with caplog.at_level("INFO"):
+        assert handlers_publish._effort(plan, seconds) == effort
+    assert said in caplog.text
+    assert handlers_publish._effort(replace(plan, variants=()), 0) == "best", "nothing takes no time"
 
 
 def test_header_rules_and_what_may_be_missing(site: Site, asset: Any, formation: Any, context: Any) -> None:

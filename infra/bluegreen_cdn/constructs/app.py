@@ -43,6 +43,7 @@ def synthesise(context: Mapping[str, Any] | None = None) -> None:
         smoke_fetch=site.smoke_fetch,
         dashboard=site.dashboard,
         beacon_rate_limit=site.beacon_rate_limit,
+        precompress=site.precompress,
         domain_names=site.domain_names,
         certificate=acm.Certificate.from_certificate_arn(stack, "Certificate", arn) if arn else None,
     )

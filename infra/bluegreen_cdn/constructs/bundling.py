@@ -1,8 +1,8 @@
 """The archives that Lambda runs, made here and the same on every machine.
 
 One deterministic zip per purpose, kept in the user's cache folder under the hash of what is in it. The asset hash is
-that of the sources and of the version of `awscrt`, never of a platform's own bytes: a release from a laptop and one
-from CI update no function for nothing.
+that of the sources and of the versions of the libraries, never of a platform's own bytes: a release from a laptop and
+one from CI update no function for nothing.
 """
 
 from __future__ import annotations
@@ -24,7 +24,12 @@ from bluegreen_cdn.errors import BlueGreenError
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _HANDLER_PARTS = ("__init__.py", "errors.py", "defaults.py", "domain", "publish", "aws", "handlers")
-_FORMAT = "1"
+_LIBRARIES = {
+    "awscrt": ("awscrt", "_awscrt.abi3.so"),
+    "brotli": ("brotli.py", "_brotli.cpython-313-x86_64-linux-gnu.so"),
+}
+"""What Lambda lacks, and the parts of each: `awscrt` signs calls to the KeyValueStore, `brotli` compresses builds."""
+_FORMAT = "2"
 """Raise it when the layout of the archives changes, so that no cached one is taken for a new one."""
 _EARLIEST = (1980, 1, 1, 0, 0, 0)
 _LAMBDA_PLATFORM = "manylinux2014_x86_64"
@@ -44,24 +49,24 @@ class Archive:
     digest: str
 
 
-def handlers_archive(*, with_awscrt: bool = True) -> Archive:
+def handlers_archive(*, with_libraries: bool = True) -> Archive:
     """The handlers of the regional functions with the parts of the package that they need.
 
     Args:
-        with_awscrt: Whether to put `awscrt` in `_vendor/`: the KeyValueStore's data plane cannot be called without.
+        with_libraries: Whether to put `awscrt` and `brotli` in `_vendor/`: without, no call to the KeyValueStore's data
+            plane, and no build with precompressed variants.
     """
     files = dict(_handler_sources())
+    libraries = tuple(_LIBRARIES) if with_libraries else ()
     for name in ("client.js", "client.mjs"):
         source = (edge_handler_path() / name).read_text()
         files[f"bluegreen_cdn/_edge_handler/{name}"] = render_client(source).encode()
-    return _archive("handlers", files, awscrt=importlib.metadata.version("awscrt") if with_awscrt else None)
+    return _archive("handlers", files, {name: importlib.metadata.version(name) for name in libraries})
 
 
 def edge_archive() -> Archive:
     """The Lambda@Edge handler, alone: every import costs a visitor time."""
-    return _archive(
-        "edge", {"origin_request.py": (edge_handler_path() / "origin_request.py").read_bytes()}, awscrt=None
-    )
+    return _archive("edge", {"origin_request.py": (edge_handler_path() / "origin_request.py").read_bytes()}, {})
 
 
 def _handler_sources() -> Iterator[tuple[str, bytes]]:
@@ -71,13 +76,15 @@ def _handler_sources() -> Iterator[tuple[str, bytes]]:
             yield f"bluegreen_cdn/{source.relative_to(_PACKAGE).as_posix()}", source.read_bytes()
 
 
-def _archive(name: str, files: Mapping[str, bytes], *, awscrt: str | None) -> Archive:
-    digest = hashlib.sha256(f"{_FORMAT} {awscrt}\n".encode())
+def _archive(name: str, files: Mapping[str, bytes], libraries: Mapping[str, str]) -> Archive:
+    digest = hashlib.sha256(f"{_FORMAT} {sorted(libraries.items())}\n".encode())
     for member, data in sorted(files.items()):
         digest.update(f"{hashlib.sha256(data).hexdigest()}  {member}\n".encode())
     archive = Archive(path=_cache_folder() / f"{name}-{digest.hexdigest()}.zip", digest=digest.hexdigest())
     if not archive.path.exists():
-        vendored = {} if awscrt is None else _awscrt_files(awscrt)
+        vendored: dict[str, bytes] = {}
+        for library, version in libraries.items():
+            vendored |= _library_files(library, version)
         _write_zip(archive.path, {**files, **{f"_vendor/{member}": data for member, data in vendored.items()}})
     return archive
 
@@ -102,44 +109,45 @@ def _write_zip(path: Path, content: Mapping[str, bytes]) -> None:
             raise
 
 
-def _awscrt_files(version: str) -> dict[str, bytes]:
-    """Every file of the awscrt that Lambda can load: the installed one if it is that, else the one from PyPI."""
-    distribution = importlib.metadata.distribution("awscrt")
+def _library_files(library: str, version: str) -> dict[str, bytes]:
+    """Every file of a library that Lambda can load: the installed one if it is that, else the one from PyPI."""
+    distribution = importlib.metadata.distribution(library)
     if _runs_on_lambda(distribution):
         return {
             file.as_posix(): Path(str(distribution.locate_file(file))).read_bytes()
             for file in distribution.files or ()
-            if _is_wanted(file.as_posix())
+            if _is_wanted(library, file.as_posix())
         }
-    with zipfile.ZipFile(_download_awscrt(version)) as wheel:
-        return {member: wheel.read(member) for member in wheel.namelist() if _is_wanted(member)}
+    with zipfile.ZipFile(_download(library, version)) as wheel:
+        return {member: wheel.read(member) for member in wheel.namelist() if _is_wanted(library, member)}
 
 
-def _is_wanted(member: str) -> bool:
-    return member.split("/")[0] in ("awscrt", "_awscrt.abi3.so") and "__pycache__" not in member
+def _is_wanted(library: str, member: str) -> bool:
+    return member.split("/")[0] in _LIBRARIES[library] and "__pycache__" not in member
 
 
 def _runs_on_lambda(distribution: importlib.metadata.Distribution) -> bool:
     tags = [line for line in (distribution.read_text("WHEEL") or "").splitlines() if line.startswith("Tag:")]
+    python = f"cp{_LAMBDA_PYTHON.replace('.', '')}"
     return platform.system() == "Linux" and any(
-        "abi3" in tag and "manylinux" in tag and tag.endswith("x86_64") for tag in tags
+        ("abi3" in tag or python in tag) and "manylinux" in tag and tag.endswith("x86_64") for tag in tags
     )
 
 
-def _download_awscrt(version: str) -> Path:
+def _download(library: str, version: str) -> Path:
     """Fetch the wheel for Lambda's platform once; later synths find it in the cache folder."""
-    folder = _cache_folder() / f"awscrt-{version}-{_LAMBDA_PLATFORM}"
+    folder = _cache_folder() / f"{library}-{version}-{_LAMBDA_PLATFORM}"
     if not any(folder.glob("*.whl")):
         options = ["--platform", _LAMBDA_PLATFORM, "--python-version", _LAMBDA_PYTHON, "--only-binary=:all:"]
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", *options]
         done = subprocess.run(  # noqa: S603  our own interpreter, our own arguments
-            [*command, "--dest", str(folder), f"awscrt=={version}"], capture_output=True, text=True, check=False
+            [*command, "--dest", str(folder), f"{library}=={version}"], capture_output=True, text=True, check=False
         )
         if done.returncode != 0:
             last = (done.stderr.strip().splitlines() or ["pip said nothing"])[-1]
             raise BlueGreenError(
-                f"awscrt {version} for {_LAMBDA_PLATFORM} could not be fetched ({last}); the handlers are bundled with "
-                "it: check the connection to PyPI, or synthesise once where it is reachable"
+                f"{library} {version} for {_LAMBDA_PLATFORM} could not be fetched ({last}); the handlers are bundled "
+                "with it: check the connection to PyPI, or synthesise once where it is reachable"
             )
     return next(folder.glob("*.whl"))
 

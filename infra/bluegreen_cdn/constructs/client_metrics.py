@@ -39,7 +39,7 @@ class ClientMetrics(Construct):
             description=f"{name}: what browsers report, as metrics",
             timeout=Duration.seconds(10),
             environment={"SITE": check_site_name(name)},
-            with_awscrt=False,
+            with_libraries=False,
         )
         self.function: lambda_.Function = handler.function
         self.url: lambda_.FunctionUrl = self.function.add_function_url(auth_type=lambda_.FunctionUrlAuthType.AWS_IAM)

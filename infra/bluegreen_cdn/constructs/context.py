@@ -42,6 +42,7 @@ class SiteContext:
         smoke_fetch: Whether a candidate is fetched through the distribution first (`smoke_fetch`).
         dashboard: Whether there is one (`dashboard`).
         beacon_rate_limit: How many reports one address may send in five minutes (`beacon_rate_limit`); None for any.
+        precompress: Whether text files get brotli and gzip variants, which the edge asks for (`precompress`).
         domain_names: The site's own (`domain_names`).
         certificate_arn: For them (`certificate_arn`).
     """
@@ -56,6 +57,7 @@ class SiteContext:
     smoke_fetch: bool
     dashboard: bool
     beacon_rate_limit: BeaconRateLimit | None
+    precompress: bool
     domain_names: tuple[str, ...]
     certificate_arn: str | None
 
@@ -79,6 +81,7 @@ class SiteContext:
             smoke_fetch=_switch(look_up, "smoke_fetch", True),
             dashboard=_switch(look_up, "dashboard", True),
             beacon_rate_limit=_beacon_rate_limit(look_up),
+            precompress=_switch(look_up, "precompress", False),
             domain_names=_list(look_up, "domain_names"),
             certificate_arn=_optional_text(look_up, "certificate_arn"),
             build=_build(look_up),

@@ -39,7 +39,7 @@ class HandlerFunction(Construct):
         storage_megabytes: int | None = None,
         environment: Mapping[str, str] | None = None,
         code: lambda_.Code | None = None,
-        with_awscrt: bool = True,
+        with_libraries: bool = True,
     ) -> None:
         """Create the function.
 
@@ -53,7 +53,7 @@ class HandlerFunction(Construct):
             storage_megabytes: Of its disk. Default: Lambda's own, 512.
             environment: Its variables. Default: none.
             code: Its code. Default: the bundle of our handlers.
-            with_awscrt: Whether that bundle brings `awscrt`. Default: true.
+            with_libraries: Whether that bundle brings `awscrt` and `brotli`. Default: true.
         """
         super().__init__(scope, construct_id)
         self._role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
@@ -67,7 +67,7 @@ class HandlerFunction(Construct):
             runtime=lambda_.Runtime.PYTHON_3_13,
             architecture=lambda_.Architecture.X86_64,
             handler=handler,
-            code=code or archive_code(handlers_archive(with_awscrt=with_awscrt)),
+            code=code or archive_code(handlers_archive(with_libraries=with_libraries)),
             description=description,
             timeout=timeout,
             memory_size=memory_megabytes,

@@ -23,8 +23,8 @@ from bluegreen_cdn.publish.closure import check_closure
 from bluegreen_cdn.publish.folder_source import FolderSource
 
 PUBLISH_TIMEOUT_MINUTES = 15
-PUBLISH_MEMORY_MEGABYTES = 1792
-"""A whole processor: publishing is bound by it."""
+PUBLISH_MEMORY_MEGABYTES = 3008
+"""Nearly two processors: compressing is bound by them. New accounts get no more."""
 PUBLISH_STORAGE_MEGABYTES = 2048
 """For the zip with the build; a larger one is read by ranges."""
 KEY_VALUE_STORE_READ = ("cloudfront-keyvaluestore:DescribeKeyValueStore", "cloudfront-keyvaluestore:GetKey")
@@ -50,6 +50,7 @@ class PublishedBuild(Construct):
         key_value_store_arn: str,
         rules: ClassificationRules,
         mode: str = defaults.DEFAULT_DOCUMENT_MODE,
+        precompress: bool = True,
     ) -> None:
         """Publish the build while the stack is deployed.
 
@@ -62,6 +63,7 @@ class PublishedBuild(Construct):
             key_value_store_arn: Where the edge learns that the build exists.
             rules: Which files carry a hash and which are entries.
             mode: How a path becomes a document: `spa`, `directory` or `html`. Default: `spa`.
+            precompress: Whether text files get brotli and gzip variants. Default: they do.
         """
         super().__init__(scope, construct_id)
         publisher = HandlerFunction(
@@ -82,6 +84,7 @@ class PublishedBuild(Construct):
             "KeyValueStoreArn": key_value_store_arn,
             "Rules": json.dumps(rules.to_json(), sort_keys=True, separators=(",", ":")),
             "Mode": mode,
+            "Precompress": "true" if precompress else "false",
         }
         if build.path is not None:
             _check_files(build, build.path, rules, mode)

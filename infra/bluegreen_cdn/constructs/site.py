@@ -185,6 +185,7 @@ class BlueGreenSite(Construct):
             key_value_store_arn=self.key_value_store.key_value_store_arn,
             rules=rules,
             mode=mode,
+            precompress=precompress,
         )
         seed = RoutingSeed(
             self,

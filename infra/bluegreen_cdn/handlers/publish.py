@@ -1,22 +1,26 @@
 """Custom resource: publish the build that `cdk deploy` brought along as an asset, or check that it is published.
 
 Properties: `Site`, `BuildId`, `Bucket`, `KeyValueStoreArn`, `Rules` (JSON), `Mode`, and `SourceBucket` and
-`SourceKey` of a zip file. Without the last two the build must exist already. Optional: `Headers` (header rules, JSON)
-and `AllowMissing` (globs of paths that the build's documents may lead to though it lacks them).
+`SourceKey` of a zip file. Without the last two the build must exist already. Optional: `Headers` (header rules, JSON),
+`AllowMissing` (globs of paths that the build's documents may lead to though it lacks them), and `Precompress` (`true`
+or `false`: text files get variants, compressed as hard as there is time for).
 """
 
 import io
 import json
 import logging
+import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from bluegreen_cdn.aws.key_value_store import CloudFrontKeyValueStore, KeyValueBuildRegistry
 from bluegreen_cdn.aws.object_reader import RangedFile
 from bluegreen_cdn.aws.object_store import S3ObjectStore
-from bluegreen_cdn.defaults import ASSET_DISK_RESERVE_BYTES, RANGED_BUFFER_BYTES
+from bluegreen_cdn.defaults import ASSET_DISK_RESERVE_BYTES, LAMBDA_PROCESSOR_MEGABYTES, RANGED_BUFFER_BYTES
 from bluegreen_cdn.domain.builds import check_build_id
 from bluegreen_cdn.domain.classification import ClassificationRules
 from bluegreen_cdn.domain.header_rules import HeaderRules
@@ -24,22 +28,35 @@ from bluegreen_cdn.domain.manifest import manifest_key
 from bluegreen_cdn.errors import InvalidInput, NotFound, VerificationFailed
 from bluegreen_cdn.handlers.custom_resource import ResourceAnswer, ResourceRequest, custom_resource
 from bluegreen_cdn.publish.collect_condemned import Condemned
+from bluegreen_cdn.publish.compress import Compression, processors
+from bluegreen_cdn.publish.execute import execute
 from bluegreen_cdn.publish.object_store import ObjectStore
+from bluegreen_cdn.publish.plan import PublishPlan
 from bluegreen_cdn.publish.ports import BuildRegistry
-from bluegreen_cdn.publish.publisher import find_manifest, publish
+from bluegreen_cdn.publish.publisher import find_manifest, plan_for
 from bluegreen_cdn.publish.zip_source import ZipSource
 
 _log = logging.getLogger(__name__)
 
 
-@custom_resource
-def handler(request: ResourceRequest) -> ResourceAnswer:
+def handler(event: Mapping[str, Any], context: Any) -> None:
     """Publish the build, or check that it is published."""
+    began = time.monotonic()
+    seconds = context.get_remaining_time_in_millis() / 1000
+
+    @custom_resource
+    def answer(request: ResourceRequest) -> ResourceAnswer:
+        return _carry_out(request, lambda: seconds - (time.monotonic() - began))
+
+    answer(event, context)
+
+
+def _carry_out(request: ResourceRequest, time_left: Callable[[], float]) -> ResourceAnswer:
     build_id = check_build_id(request.text("BuildId"))
     store = S3ObjectStore(request.text("Bucket"))
     registry = KeyValueBuildRegistry(CloudFrontKeyValueStore(request.text("KeyValueStoreArn")))
     if request.properties.get("SourceKey"):
-        _publish_asset(request, build_id, store, registry)
+        _publish_asset(request, build_id, store, registry, time_left)
     else:
         _check_published(build_id, store, registry)
     # Another build is another resource; the Delete of the former one leaves its build where it is.
@@ -49,11 +66,17 @@ def handler(request: ResourceRequest) -> ResourceAnswer:
     )
 
 
-def _publish_asset(request: ResourceRequest, build_id: str, store: ObjectStore, registry: BuildRegistry) -> None:
+def _publish_asset(
+    request: ResourceRequest,
+    build_id: str,
+    store: ObjectStore,
+    registry: BuildRegistry,
+    time_left: Callable[[], float],
+) -> None:
     rules = _rules(request.text("Rules"))
     assets, key = S3ObjectStore(request.text("SourceBucket")), request.text("SourceKey")
     with _asset(assets, key) as archive, archive as source:
-        publish(
+        plan = plan_for(
             source,
             store,
             build_id=build_id,
@@ -61,8 +84,34 @@ def _publish_asset(request: ResourceRequest, build_id: str, store: ObjectStore, 
             mode=request.text("Mode"),
             headers=_headers(request.properties.get("Headers")),
             allow_missing=_globs(request.properties.get("AllowMissing", [])),
-            registry=registry,
+            precompress=_precompress(request.properties.get("Precompress", "false")),
         )
+        for warning in plan.warnings:
+            _log.warning("%s", warning)
+        effort = _effort(plan, time_left())
+        result = execute(plan, source, store, registry=registry, compression=effort)
+    _log.info("published: %s", json.dumps(result.to_json()))
+
+
+def _effort(plan: PublishPlan, seconds_left: float) -> Compression:
+    """How hard to compress: as hard as possible, if half of the time that is left is likely to be enough for that."""
+    if not plan.compressions:
+        return Compression.BEST
+    memory = float(os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "0"))
+    cores = memory / LAMBDA_PROCESSOR_MEGABYTES if memory else float(processors())
+    best, fast = (effort.seconds((one.size for one in plan.compressions), cores) for effort in Compression)
+    effort = Compression.BEST if best <= seconds_left / 2 else Compression.FAST
+    _log.info(
+        "compressing %s files (%s bytes) would take about %.0f s with the best setting and %.0f s with the fast one; "
+        "%.0f s are left: taking the %s one",
+        len(plan.compressions), plan.compress_bytes, best, fast, seconds_left, effort,
+    )  # fmt: skip
+    if fast > seconds_left:
+        _log.warning(
+            "that is likely to be too little time: publish the build with `bluegreen publish` before the deployment; "
+            "what is compressed by now is found again"
+        )
+    return effort
 
 
 @contextmanager
@@ -114,6 +163,12 @@ def _headers(text: object) -> HeaderRules:
         return HeaderRules.from_json(json.loads(str(text)))
     except ValueError as error:
         raise InvalidInput(f"property Headers of the custom resource is not JSON ({error})") from error
+
+
+def _precompress(text: object) -> bool:
+    if text not in ("true", "false"):
+        raise InvalidInput(f"property Precompress of the custom resource is {text!r}; it must be true or false")
+    return text == "true"
 
 
 def _globs(value: object) -> list[str]:
