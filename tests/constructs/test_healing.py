@@ -1,5 +1,6 @@
 """Live builds survive a change of the rules: in the templates, and through the real CDK command on the local cloud."""
 
+import gzip
 import http.client
 import json
 import shutil
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import brotli
 import pytest
 from deployed import CDK, TIME_SCALE, Site
 
@@ -95,9 +97,11 @@ class Asker:
     def _run(self) -> None:
         while not self._stop.is_set():
             for path, text in self._files.items():
-                status, body, _ = fetch(self._port, f"/{path}", accept="*/*", cookie=self._cookie)
-                if (status, body) != (200, text.encode()):
-                    self.wrong.append(f"{path}: {status} {body[:40]!r}")
+                for encoding in ("identity", "gzip", "gzip, br"):
+                    headers = {"accept": "*/*", "cookie": self._cookie, "accept-encoding": encoding}
+                    status, body, answered = fetch(self._port, f"/{path}", **headers)
+                    if (status, decoded(body, answered)) != (200, text.encode()):
+                        self.wrong.append(f"{path} ({encoding}): {status} {body[:40]!r}")
             self.rounds += 1
 
 
@@ -109,6 +113,13 @@ def fetch(port: int, path: str, **headers: str) -> tuple[int, bytes, Any]:
         return answer.status, answer.read(), answer.headers
     finally:
         connection.close()
+
+
+def decoded(body: bytes, headers: Any) -> bytes:
+    encoding: str | None = headers["content-encoding"]
+    decode = {None: bytes, "gzip": gzip.decompress, "br": brotli.decompress}[encoding]
+    plain: bytes = decode(body)
+    return plain
 
 
 def write(folder: Path, files: dict[str, str]) -> Path:
