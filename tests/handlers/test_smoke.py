@@ -137,3 +137,10 @@ def test_nothing_is_fetched_for_a_rollback(plane: Any) -> None:
     plane.edge.down = True
     release = plane.releases.begin("a1", is_rollback=True)
     assert before_allow_traffic.run(plane.cloud(), release.id, "e", lambda: 900.0)["succeeded"] is True
+
+
+def test_a_function_that_is_about_to_end_lets_nobody_in_unseen(plane: Any) -> None:
+    release = plane.releases.begin("b2")
+    answer = before_allow_traffic.run(plane.cloud(), release.id, "e", lambda: 20.0)
+    assert "no time was left after the wait for its replicas" in str(answer["why"])
+    assert plane.edge.asked == []

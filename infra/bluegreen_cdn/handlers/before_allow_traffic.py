@@ -94,7 +94,7 @@ def _check(here: Cloud, release: Deployment, seconds_left: Callable[[], float]) 
         log("waiting for the replicas", build=release.target, missing=found.wrong)
     if here.settings.smoke_fetch:
         retries = max(here.clock.minutes(defaults.SMOKE_RETRY_MINUTES), defaults.SMOKE_RETRY_FLOOR_SECONDS)
-        smoke_fetch(here, release.target, _Deadline(here, seconds_left, retries).wait)
+        smoke_fetch(here, release.target, _Deadline(here, seconds_left, retries).wait, seconds_left)
     if ringing := here.alarms.on():
         raise ReleaseError(f"{_names(ringing)} came on while the build was checked; deploy again when it is quiet")
 

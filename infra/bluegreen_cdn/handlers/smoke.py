@@ -39,13 +39,14 @@ class _Pass:
     left_out: bool = False
 
 
-def smoke_fetch(here: Cloud, build: str, wait: Callable[[], bool]) -> None:
+def smoke_fetch(here: Cloud, build: str, wait: Callable[[], bool], seconds_left: Callable[[], float]) -> None:
     """Fetch a build through the distribution, and again what came wrong, until it comes right or time is over.
 
     Args:
         here: The cloud.
         build: The candidate, which every replica has.
         wait: Pauses before another try; False when there is no time for one.
+        seconds_left: How long the function may still run.
 
     Raises:
         VerificationFailed: Something does not come as it was published; the message names it.
@@ -54,7 +55,12 @@ def smoke_fetch(here: Cloud, build: str, wait: Callable[[], bool]) -> None:
     """
     again: Sequence[Probe] | None = None
     while True:
-        done = _ask(here, build, again)
+        done = _ask(here, build, again, min(defaults.SMOKE_SECONDS, seconds_left() - defaults.SMOKE_TIMEOUT_SECONDS))
+        if not done.asked:
+            raise VerificationFailed(
+                f"build {build} could not be fetched through the distribution: no time was left after the wait for its "
+                f"replicas; deploy again"
+            )
         if not done.wrong:
             log("smoke fetch went well", build=build, requests=done.asked, left_out=done.left_out)
             return
@@ -66,9 +72,9 @@ def smoke_fetch(here: Cloud, build: str, wait: Callable[[], bool]) -> None:
         again = None if done.left_out else [probe for probe, _ in done.wrong]
 
 
-def _ask(here: Cloud, build: str, again: Sequence[Probe] | None) -> _Pass:
+def _ask(here: Cloud, build: str, again: Sequence[Probe] | None, seconds: float) -> _Pass:
     done, lock = _Pass(), threading.Lock()
-    end = here.clock.now() + defaults.SMOKE_SECONDS
+    end = here.clock.now() + seconds
     cookie = f"{defaults.PREVIEW_COOKIE}={_token(here, build)}"
 
     def remaining() -> Iterator[Probe]:
