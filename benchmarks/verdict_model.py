@@ -19,7 +19,7 @@ from chance import Chance
 
 from bluegreen_cdn.domain.expressions import Expression, Role
 from bluegreen_cdn.domain.rollout import Rollout
-from bluegreen_cdn.domain.verdict import PAGE_LOADS, SCRIPT_ERRORS, Verdict
+from bluegreen_cdn.domain.verdict import PAGE_LOADS, SCRIPT_ERRORS, SLOW_LOADS, Verdict
 
 BAD_PAGES_OF_AFFECTED_VISITORS = 0.5
 
@@ -73,14 +73,6 @@ class Outcome:
     worst: float
 
 
-_INPUTS = (
-    (Role.CANDIDATE, PAGE_LOADS),
-    (Role.CANDIDATE, SCRIPT_ERRORS),
-    (Role.STABLE, PAGE_LOADS),
-    (Role.STABLE, SCRIPT_ERRORS),
-)
-
-
 @dataclass
 class _Crowd:
     """Visitors of one kind who see the candidate from the same step on.
@@ -109,11 +101,12 @@ class _Crowd:
 
 @dataclass(frozen=True, kw_only=True)
 class Simulation:
-    """Releases of one kind over traffic of one kind."""
+    """Releases of one kind over traffic of one kind, judged by errors, or by slow pages that come as errors do."""
 
     traffic: Traffic
     rollout: Rollout = field(default_factory=Rollout.canary)
     verdict: Verdict = field(default_factory=Verdict)
+    slowness: bool = False
 
     @cached_property
     def minutes(self) -> int:
@@ -144,8 +137,8 @@ class Simulation:
             if at < 1:
                 continue
             exposed += minute[4]
-            worst = max(worst, self._definition.evaluate(dict(zip(_INPUTS, seen, strict=True))))
-            if caught is None and worst > self.verdict.z_threshold:
+            worst = max(worst, self._definition.evaluate(dict(zip(self._inputs, seen, strict=True))))
+            if caught is None and worst > self.threshold:
                 caught = at
                 if stop:
                     break
@@ -153,7 +146,17 @@ class Simulation:
 
     @cached_property
     def _definition(self) -> Expression:
-        return self.verdict.definition()
+        return self.verdict.slowdown_definition() if self.slowness else self.verdict.definition()
+
+    @cached_property
+    def _inputs(self) -> list[tuple[Role, str]]:
+        metrics = (PAGE_LOADS, SLOW_LOADS if self.slowness else SCRIPT_ERRORS)
+        return [(role, metric) for role in (Role.CANDIDATE, Role.STABLE) for metric in metrics]
+
+    @property
+    def threshold(self) -> float:
+        """Above it the alarm is on."""
+        return self.verdict.slowdown_z_threshold if self.slowness else self.verdict.z_threshold
 
     def _minutes(self, chance: Chance) -> Iterator[Minute]:
         """From as long before the first exposed visitor as a window reaches."""

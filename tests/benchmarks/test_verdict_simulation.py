@@ -97,6 +97,16 @@ def test_good_releases_are_left_alone(simulate: Any) -> None:
         assert simulate.same(cell, releases=1000).false() <= 0.01
 
 
+@pytest.mark.parametrize("share", [0.01, 0.05])
+def test_good_releases_are_not_taken_for_slow(simulate: Any, share: float) -> None:
+    """Slow pages are a few visitors' too, who report each of them: ratio and threshold make up for it."""
+    from verdict_model import Simulation, Traffic
+
+    traffic = Traffic(page_views=100, error_share=share, once=False)
+    releases = Simulation(traffic=traffic, slowness=True).releases(1000, seed=f"slow {share}")
+    assert sum(release.caught is not None for release in releases) <= 10
+
+
 def test_the_document_has_the_figures_of_the_simulation(simulate: Any, document: list[str]) -> None:
     """The whole of one line of each table of bad builds, made anew; the others come from the same function."""
     for cell, quiet in (((100, 0.5), False), ((10_000, 0.05), False), ((10, 0.5), True)):
