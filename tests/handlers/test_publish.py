@@ -20,12 +20,14 @@ from bluegreen_cdn.aws.object_store import S3ObjectStore
 from bluegreen_cdn.aws.session import client
 from bluegreen_cdn.defaults import RANGE_BYTES
 from bluegreen_cdn.domain.classification import ClassificationRules
+from bluegreen_cdn.domain.healing import EdgeRules
 from bluegreen_cdn.domain.retention import KeySet
 from bluegreen_cdn.handlers import publish as handlers_publish
 from bluegreen_cdn.handlers.publish import handler
 from bluegreen_cdn.local.cloud import LocalCloud
 from bluegreen_cdn.publish.collect_condemned import Sweep, keys_key, marker_key, write_note
 from bluegreen_cdn.publish.compress import Compression
+from bluegreen_cdn.publish.heal import unhealed_paths
 from bluegreen_cdn.publish.plan import plan_publish
 from bluegreen_cdn.publish.publisher import publish
 from bluegreen_cdn.publish.source import SourceFile
@@ -144,6 +146,22 @@ def test_it_compresses_as_hard_as_there_is_time_for(
         assert handlers_publish._effort(plan, seconds) == effort
     assert said in caplog.text
     assert handlers_publish._effort(replace(plan, variants=()), 0) == "best", "nothing takes no time"
+
+
+def test_a_build_of_other_rules_is_put_where_the_edge_looks(
+    site: Site, asset: Any, formation: Any, context: Any
+) -> None:
+    source = asset(BUILD)
+    handler(formation.event(ResourceProperties=site.properties("one", **source)), context())
+    rules = ClassificationRules.preset("vite", unhashed=("assets/*",), hashed=("favicon.ico",))
+    changed = {"Rules": json.dumps(rules.to_json()), "Precompress": "true"}
+    for files in ({}, source):
+        formation.answers.clear()
+        handler(formation.event(ResourceProperties=site.properties("one", **changed, **files)), context())
+        assert formation.answer["Status"] == "SUCCESS", formation.answer
+        edge = EdgeRules(rules=rules, precompress=True)
+        assert list(unhealed_paths(S3ObjectStore(site.bucket), "one", edge)) == []
+        assert {"shared/favicon.ico.br", "builds/one/assets/index-B3x9aZ0q.js.gz"} <= set(site.keys)
 
 
 def test_header_rules_and_what_may_be_missing(site: Site, asset: Any, formation: Any, context: Any) -> None:

@@ -24,12 +24,14 @@ from bluegreen_cdn.defaults import ASSET_DISK_RESERVE_BYTES, LAMBDA_PROCESSOR_ME
 from bluegreen_cdn.domain.builds import check_build_id
 from bluegreen_cdn.domain.classification import ClassificationRules
 from bluegreen_cdn.domain.header_rules import HeaderRules
+from bluegreen_cdn.domain.healing import EdgeRules
 from bluegreen_cdn.domain.manifest import manifest_key
 from bluegreen_cdn.errors import InvalidInput, NotFound, VerificationFailed
 from bluegreen_cdn.handlers.custom_resource import ResourceAnswer, ResourceRequest, custom_resource
 from bluegreen_cdn.publish.collect_condemned import Condemned
 from bluegreen_cdn.publish.compress import Compression, processors
 from bluegreen_cdn.publish.execute import execute
+from bluegreen_cdn.publish.heal import Healer
 from bluegreen_cdn.publish.object_store import ObjectStore
 from bluegreen_cdn.publish.plan import PublishPlan
 from bluegreen_cdn.publish.ports import BuildRegistry
@@ -59,6 +61,11 @@ def _carry_out(request: ResourceRequest, time_left: Callable[[], float]) -> Reso
         _publish_asset(request, build_id, store, registry, time_left)
     else:
         _check_published(build_id, store, registry)
+    # One that was published by other rules, or without variants, is put where the site's edge looks.
+    precompress = _precompress(request.properties.get("Precompress", "false"))
+    edge = EdgeRules(rules=_rules(request.text("Rules")), precompress=precompress)
+    for healed in Healer(store, edge).heal([build_id]):
+        _log.info("healed: %s", json.dumps(healed.to_json()))
     # Another build is another resource; the Delete of the former one leaves its build where it is.
     return ResourceAnswer(
         physical_id=f"build-{request.text('Site')}-{build_id}",
