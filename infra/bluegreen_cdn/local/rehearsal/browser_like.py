@@ -149,6 +149,18 @@ class BrowserLike:
         wanted, tab.pending = tab.pending[:count], tab.pending[count:]
         await self._load(tab, wanted, lazy=True)
 
+    async def ask(self, path: str, destination: str, accept: str = "*/*") -> tuple[int, bytes]:
+        """Ask for something that no page refers to, with this visitor's cookies; give status and body.
+
+        Args:
+            path: With its leading slash.
+            destination: What it is for, as `Sec-Fetch-Dest` has it, such as `serviceworker`.
+            accept: What is wanted.
+        """
+        headers = {"Accept": accept, "Sec-Fetch-Dest": destination, "Sec-Fetch-Site": "same-origin"}
+        status, body, _, _ = await self._get(path, headers)
+        return status, body
+
     async def _load(self, tab: Tab, paths: Iterable[str], *, lazy: bool) -> None:
         """Load files and, wave by wave, what they refer to."""
         wave = [path for path in dict.fromkeys(paths) if path not in tab.asked]

@@ -40,6 +40,11 @@ def find_chromium() -> Path | None:
     return Path(found) if found else None
 
 
+async def launch(playwright: Any, chromium: Path | None) -> Any:
+    """Start Chromium without a window."""
+    return await playwright.chromium.launch(executable_path=str(chromium), headless=True, args=list(_ARGUMENTS))
+
+
 class Browsers:
     """A few tabs of a real browser: each stays, follows links of the site, and is replaced by a new visitor's.
 
@@ -88,9 +93,7 @@ class Browsers:
 
     async def _open_sessions(self, async_playwright: Callable[[], Any]) -> None:
         async with async_playwright() as playwright:
-            browser = await playwright.chromium.launch(
-                executable_path=str(self._chromium), headless=True, args=list(_ARGUMENTS)
-            )
+            browser = await launch(playwright, self._chromium)
             try:
                 await asyncio.gather(*(self._visit_again_and_again(browser) for _ in range(self._count)))
             finally:

@@ -39,7 +39,7 @@ def example_build(app: str, flavour: str, *, checkout: Path = _CHECKOUT) -> Path
         raise InvalidInput(f"example {app!r} does not exist; choose one of {', '.join(APPS)}")
     if flavour not in APPS[app]:
         raise InvalidInput(f"flavour {flavour!r} of example {app} does not exist; choose one of {', '.join(APPS[app])}")
-    sources = checkout / "examples" / app
+    sources = example_sources(app, checkout=checkout)
     if not (sources / "package.json").is_file():
         raise RehearsalError(
             f"the example app {app} is not in {sources}: an installed package has no examples; "
@@ -57,6 +57,16 @@ def example_build(app: str, flavour: str, *, checkout: Path = _CHECKOUT) -> Path
             _build(sources, flavour, wanted)
             _remove_outdated(builds, wanted.parent)
     return wanted
+
+
+def example_sources(app: str, *, checkout: Path = _CHECKOUT) -> Path:
+    """The folder with the sources of an example app.
+
+    Args:
+        app: The name of the app, a key of `APPS`.
+        checkout: Where the repository is. Default: the one this module stands in.
+    """
+    return checkout / "examples" / app
 
 
 def check_node() -> str:

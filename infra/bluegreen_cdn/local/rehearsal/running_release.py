@@ -12,7 +12,8 @@ from bluegreen_cdn.local.rehearsal.watch import Watch
 
 SETTLE_SECONDS = 20.0
 """How long the edge may take to show what the deployment came to."""
-FIRST_VISITORS_SECONDS = 90.0
+FIRST_VISITORS_SECONDS = 300.0
+"""A release waits for an empty window, for copies, for a busy machine; if it is refused, nobody waits any longer."""
 
 _WORDS = {
     Outcome.PROMOTED: "was promoted",

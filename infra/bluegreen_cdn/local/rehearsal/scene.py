@@ -13,7 +13,7 @@ from bluegreen_cdn.local.rehearsal.commands import CommandResult
 from bluegreen_cdn.local.rehearsal.releases import Outcome, Release
 from bluegreen_cdn.local.rehearsal.running_release import RunningRelease
 from bluegreen_cdn.local.rehearsal.service import Service
-from bluegreen_cdn.local.rehearsal.settling import unrest
+from bluegreen_cdn.local.rehearsal.settling import patience, unrest
 from bluegreen_cdn.local.rehearsal.stage import Stage
 from bluegreen_cdn.local.rehearsal.staged_site import StagedSite
 from bluegreen_cdn.local.rehearsal.telling import Telling
@@ -123,12 +123,13 @@ class Scene(Telling):
             raise RehearsalError(f"waited {seconds:g} s in vain until {what}")
         return self.clock.now() - began
 
-    async def at_rest(self, seconds: float = 60.0) -> dict[str, Any]:
+    async def at_rest(self) -> dict[str, Any]:
         """Wait until `bluegreen status` tells of nothing under way: no deployment, latch, alarm or drift.
 
         Raises:
             RehearsalError: There is something after that time; it is named.
         """
+        seconds = patience(self.stage.time_scale)
         deadline = self.clock.now() + seconds
         while True:
             found = (await self.command("status", "--site", self.site.name, "--json")).checked().json()

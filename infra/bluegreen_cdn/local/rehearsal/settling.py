@@ -9,7 +9,9 @@ from bluegreen_cdn.errors import RehearsalError
 from bluegreen_cdn.local.rehearsal.builds import PreparedBuild
 from bluegreen_cdn.local.rehearsal.staged_site import StagedSite
 
-SETTLE_SECONDS = 60.0
+SETTLE_SECONDS = 45.0
+SETTLE_MINUTES = 10
+"""Of the cloud's time, besides: an alarm goes off minutes after what it was about."""
 PAUSE_SECONDS = 1.0
 _STACK_AT_REST = ("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE")
 
@@ -22,7 +24,7 @@ async def settle(site: StagedSite) -> PreparedBuild | None:
     """
     await asyncio.to_thread(site.stage.cloud.mend)
     await asyncio.to_thread(site.edge.mend)
-    deadline = time.monotonic() + SETTLE_SECONDS
+    deadline = time.monotonic() + patience(site.stage.time_scale)
     while time.monotonic() < deadline:
         found = await site.stage.commands.run("status", "--site", site.name, "--json")
         if found.code == 0:
@@ -33,6 +35,11 @@ async def settle(site: StagedSite) -> PreparedBuild | None:
                 return site.builds.get(status["edge"]["stable"])
         await asyncio.sleep(PAUSE_SECONDS)
     return None
+
+
+def patience(time_scale: float) -> float:
+    """How many real seconds a site may take to come to rest."""
+    return SETTLE_SECONDS + SETTLE_MINUTES * 60 / time_scale
 
 
 def unrest(status: Mapping[str, Any]) -> list[str]:

@@ -16,6 +16,8 @@ from bluegreen_cdn.local.rehearsal.cdk_cli import CdkCli, checkout_folder, find_
 from bluegreen_cdn.local.rehearsal.commands import Commands
 from bluegreen_cdn.local.rehearsal.options import REGIONS, RehearsalOptions
 
+_KEY_VALUE_STORE = "cloudfront-keyvaluestore"
+
 
 class Stopwatch:
     """Seconds since the rehearsal began."""
@@ -103,6 +105,18 @@ class Stage:
                 aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
             )
         return self._clients[service, region]
+
+    def key_value(self, arn: str, key: str) -> str:
+        """Read a value of a KeyValueStore, whose SDK client puts the account before the host: here that is none."""
+        if (_KEY_VALUE_STORE, "") not in self._clients:
+            made = self._clients[_KEY_VALUE_STORE, ""] = self.client(_KEY_VALUE_STORE)
+            account = f"{self.cdk.environment['CDK_DEFAULT_ACCOUNT']}."
+
+            def strip(request: Any, **_: Any) -> None:
+                request.url = request.url.replace(f"//{account}", "//", 1)
+
+            made.meta.events.register("before-sign", strip)
+        return str(self._clients[_KEY_VALUE_STORE, ""].get_key(KvsARN=arn, Key=key)["Value"])
 
     @property
     def cdk(self) -> CdkCli:

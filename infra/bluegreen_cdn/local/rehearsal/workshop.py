@@ -76,6 +76,17 @@ class Workshop:
         path = f"assets/dependent-{hashlib.sha256(script.encode()).hexdigest()[:10]}.js"
         return self.altered(story, name, head=f'<script src="/{path}"></script>', files={path: script})
 
+    def example(self, app: str, flavour: str, name: str) -> PreparedBuild:
+        """A build of an example app, whatever the options say.
+
+        Args:
+            app: The app.
+            flavour: Which of its builds.
+            name: What the report calls it.
+        """
+        build, _ = build_folders.prepare(example_build(app, flavour), name, self._folder / f"{app}-{flavour}")
+        return build
+
     def altered(
         self, story: str, name: str, *, head: str = "", files: Mapping[str, str] | None = None
     ) -> PreparedBuild:

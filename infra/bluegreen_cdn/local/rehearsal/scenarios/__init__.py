@@ -18,8 +18,11 @@ NAMES = (
     "kvs-errors",
     "stop-midway",
     "retry-after-rollback",
+    "rollback-during-publish",
     "two-deploys",
     "no-traffic",
+    "forged-beacons",
+    "service-worker",
 )
 
 

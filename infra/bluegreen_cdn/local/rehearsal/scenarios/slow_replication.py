@@ -11,6 +11,8 @@ NAME = "slow-replication"
 REPLICA = REGIONS[-1]
 DELAY_MINUTES = 8
 POLL_SECONDS = 0.2
+SEEN_SECONDS = 5.0
+"""How long a copy that is there may go unnoticed."""
 
 
 async def play(scene: Scene) -> None:
@@ -24,9 +26,11 @@ async def play(scene: Scene) -> None:
         try:
             running = scene.begin_release(build, Outcome.PROMOTED)
             await running.has_visitors()
+            arrived = await asyncio.wait_for(arriving, SEEN_SECONDS)
+        except TimeoutError:
+            arrived = float("inf")
         finally:
             arriving.cancel()
-    arrived = arriving.result() if not arriving.cancelled() else float("inf")
     called, answered = (
         scene.watch.last(kind, event="BeforeAllowTraffic", deployment=running.deployment)
         for kind in ("hook_called", "hook_result")
