@@ -138,8 +138,8 @@ def test_what_no_traffic_means_is_part_of_the_rollout_or_stands_by_itself() -> N
         read(build_id="v1", on_no_traffic="stop")
 
 
-def test_precompression_is_asked_for() -> None:
-    assert [read(build_id="v1", **given).precompress for given in ({}, {"precompress": "true"})] == [False, True]
+def test_precompression_can_be_left_out() -> None:
+    assert [read(build_id="v1", **given).precompress for given in ({}, {"precompress": "false"})] == [True, False]
 
 
 def test_the_smoke_fetch_can_be_left_out() -> None:

@@ -81,7 +81,7 @@ class SiteContext:
             smoke_fetch=_switch(look_up, "smoke_fetch", True),
             dashboard=_switch(look_up, "dashboard", True),
             beacon_rate_limit=_beacon_rate_limit(look_up),
-            precompress=_switch(look_up, "precompress", False),
+            precompress=_switch(look_up, "precompress", True),
             domain_names=_list(look_up, "domain_names"),
             certificate_arn=_optional_text(look_up, "certificate_arn"),
             build=_build(look_up),

@@ -87,7 +87,7 @@ class BlueGreenSite(Construct):
         rollout: Rollout | None = None,
         rules: ClassificationRules | None = None,
         mode: DocumentMode | str = defaults.DEFAULT_DOCUMENT_MODE,
-        precompress: bool = False,
+        precompress: bool = True,
         domain_names: Sequence[str] = (),
         certificate: acm.ICertificate | None = None,
         verdict: Verdict | None = None,
@@ -112,7 +112,7 @@ class BlueGreenSite(Construct):
             rules: Which files carry a hash and which are entries. Default: `ClassificationRules.default()`.
             mode: How a path becomes a document: `spa`, `directory` or `html`. Default: `spa`.
             precompress: Builds have brotli and gzip variants of text files, which the edge then asks for.
-                Default: they have none.
+                Default: they have.
             domain_names: The site's own domain names. Default: CloudFront's alone.
             certificate: For them, in us-east-1. Default: none.
             verdict: How much worse a candidate may look, and on how many page loads. Default: `Verdict()`.
