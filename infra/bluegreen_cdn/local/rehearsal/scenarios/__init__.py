@@ -23,6 +23,7 @@ NAMES = (
     "no-traffic",
     "forged-beacons",
     "service-worker",
+    "embedded-widget",
 )
 
 
