@@ -26,6 +26,14 @@ def test_the_longest_delay_counts_and_slowness_adds_up() -> None:
     assert faults.slowness("b", "") == 14
 
 
+def test_slowness_may_be_of_some_keys_only() -> None:
+    faults = Faults()
+    faults.add({"kind": "slow", "bucket": "b", "seconds": 5, "keys": "builds/v2/*"})
+    assert faults.slowness("b", "", "builds/v2/index.html") == 5
+    assert faults.slowness("b", "", "builds/v1/index.html") == 0
+    assert faults.slowness("b", "") == 0
+
+
 def test_mending_ends_one_or_all() -> None:
     faults = Faults()
     first = faults.add({"kind": "down", "bucket": "a"})

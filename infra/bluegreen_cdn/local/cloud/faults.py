@@ -4,7 +4,7 @@ Kinds (`bucket` or `region` says where; without either, everywhere):
 
     replication-delay   copies into it take `seconds` of the cloud's time
     replication-drop    copies of keys that match `keys` never arrive; the source reads FAILED
-    slow                its S3 requests take `seconds` of the cloud's time longer
+    slow                its S3 requests take `seconds` of the cloud's time longer, or those for keys that match `keys`
     down                its S3 requests answer 503, and copies into it wait
     function-down       functions whose names match `function` fail whenever they are called, without running
     kvs-error           requests of writers to KeyValueStores whose names match `store` answer 500, a `share` of them
@@ -112,9 +112,10 @@ class Faults:
         """Whether a bucket does not answer."""
         return bool(self._of("down", bucket, region))
 
-    def slowness(self, bucket: str, region: str) -> float:
+    def slowness(self, bucket: str, region: str, key: str = "") -> float:
         """Give the seconds that a request takes longer."""
-        return sum(fault.seconds for fault in self._of("slow", bucket, region))
+        slow = self._of("slow", bucket, region)
+        return sum(fault.seconds for fault in slow if fnmatch.fnmatchcase(key, fault.keys))
 
     def stops_function(self, name: str) -> bool:
         """Whether a call of a function fails."""

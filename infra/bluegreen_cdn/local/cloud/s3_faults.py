@@ -18,11 +18,11 @@ def install(s3: Any, faults: Faults, clock: ScaledClock) -> None:
     require(s3, "_buckets", "_parse_bucket_key")
 
     async def handle_request(method: str, path: str, headers: Any, *arguments: Any, **named: Any) -> Any:
-        bucket = s3._parse_bucket_key(path, headers)[0]
+        bucket, key = s3._parse_bucket_key(path, headers)[:2]
         region = str((s3._buckets.get(bucket) or {}).get("region") or "") if bucket else ""
         if bucket and faults.is_down(bucket, region):
             return 503, {"Content-Type": "application/xml"}, _UNAVAILABLE
-        if bucket and (seconds := faults.slowness(bucket, region)):
+        if bucket and (seconds := faults.slowness(bucket, region, str(key or ""))):
             await asyncio.sleep(clock.real_seconds(seconds))
         return await original(method, path, headers, *arguments, **named)
 

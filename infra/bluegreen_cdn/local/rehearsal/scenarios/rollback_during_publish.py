@@ -13,8 +13,8 @@ from bluegreen_cdn.local.rehearsal.scene import Scene
 
 NAME = "rollback-during-publish"
 NEXT = "next build"
-REQUEST_SECONDS = 1.0
-"""Real ones that each request to the primary bucket takes longer. The publish makes one after the other, and lasts."""
+REQUEST_SECONDS = 2.0
+"""Real ones that each request for a file of the next build takes longer. The publish makes one after the other."""
 BEGUN_SECONDS = 90.0
 GONE_SECONDS = 30.0
 VERIFY_ATTEMPTS = 6
@@ -32,7 +32,8 @@ async def play(scene: Scene) -> None:
 
     primary, seconds = scene.site.bucket(REGIONS[0]), REQUEST_SECONDS * scene.stage.time_scale
     scene.phase(f"{following.name} is being published")
-    async with scene.stage.fault("slow", bucket=primary, seconds=seconds):
+    keys = f"builds/{following.build_id}/*"
+    async with scene.stage.fault("slow", bucket=primary, seconds=seconds, keys=keys):
         publishing = asyncio.create_task(_publish(scene, following))
         try:
             await _has_begun(scene, primary, following, publishing)
