@@ -144,6 +144,15 @@ def test_the_history_takes_each_reason_from_who_knows_it() -> None:
     assert lines[-1].build == "z"
 
 
+def test_a_release_that_ended_before_anybody_looked_is_known_by_the_note_on_its_beginning() -> None:
+    begun = Outcome(build="b", deployment="d-1", kind=OutcomeKind.BEGUN, reason="its checks have begun", at=1)
+    gone = Deployment(id="d-1", target=UNKNOWN_BUILD, previous="a", status=DeploymentStatus.STOPPED)
+    (line,) = release_history(
+        [DeploymentRecord(deployment=gone, ended=1.0, message="an alarm")], {"d-1": begun}, OperationsLog()
+    )
+    assert (line.build, line.result, line.reason) == ("b", "stopped", "an alarm")
+
+
 def test_a_promotion_noted_before_the_end_is_not_believed_of_a_deployment_that_failed() -> None:
     outcome = Outcome(build="b", deployment="d-1", kind=OutcomeKind.PROMOTED, reason="build b is stable", at=1)
     (line,) = release_history([record(1, DeploymentStatus.FAILED)], {"d-1": outcome}, OperationsLog())

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from bluegreen_cdn import defaults
-from bluegreen_cdn.domain.control import ControlState, Latch, OutcomeKind
+from bluegreen_cdn.domain.control import ControlState, Latch, Outcome, OutcomeKind
 from bluegreen_cdn.domain.expressions import Role
 from bluegreen_cdn.domain.observation import AliasTraffic, DeploymentStatus
 from bluegreen_cdn.domain.verdict import PAGE_LOADS, SCRIPT_ERRORS
@@ -25,7 +25,9 @@ def test_a_complete_build_may_be_let_in(plane: Any) -> None:
     assert before(plane) == {"succeeded": True, "why": ""}
     assert list(plane.releases.answers.values()) == [True]
     assert (plane.routing.candidate, plane.routing.weight) == ("b2", 0)
-    assert plane.outcome is None
+    assert plane.outcome is None  # nothing has been decided yet
+    (begun,) = [text for key, text in plane.store.values.items() if key.startswith(f"{defaults.OUTCOME_KEY}/")]
+    assert (Outcome.from_json(begun).build, Outcome.from_json(begun).kind) == ("b2", OutcomeKind.BEGUN)
 
 
 def test_what_one_replica_lacks_is_named_with_its_region_and_nothing_has_changed(plane: Any, lines: Any) -> None:

@@ -146,8 +146,9 @@ class ControlState:
 
 
 class OutcomeKind(StrEnum):
-    """How a release went."""
+    """How a release went, or that it has begun."""
 
+    BEGUN = "begun"
     PROMOTED = "promoted"
     WITHDRAWN = "withdrawn"
     REFUSED = "refused"
@@ -160,7 +161,7 @@ class Outcome:
     Attributes:
         build: The build that was released.
         deployment: Its deployment.
-        kind: Promoted, withdrawn by an alarm or refused before any traffic.
+        kind: Promoted, withdrawn by an alarm or refused before any traffic; begun, until one of these is known.
         reason: Why, in one sentence.
         at: When, in epoch seconds.
     """
@@ -187,13 +188,15 @@ class Outcome:
         return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
     def puts(self) -> dict[str, str]:
-        """What is stored of it: the last outcome, and the outcome of its deployment, which stays.
+        """What is stored of it: the last outcome, unless it has just begun, and that of its deployment, which stays.
 
         CodeDeploy cannot tell later which build a failed deployment was for: its version is removed with it.
         """
         text = self.to_json()
         if self.deployment == BEFORE_ALL_RELEASES:
             return {OUTCOME_KEY: text}
+        if self.kind is OutcomeKind.BEGUN:
+            return {f"{OUTCOME_KEY}/{self.deployment}": text}
         return {OUTCOME_KEY: text, f"{OUTCOME_KEY}/{self.deployment}": text}
 
     @classmethod

@@ -88,7 +88,7 @@ def release_history(
         taken_back, outcome = log.of(made.id), outcomes.get(made.id)
         if taken_back is not None:
             result, reason = "withdrawn", f"rolled back by hand, to build {taken_back.to}"
-        elif outcome is not None:
+        elif outcome is not None and outcome.kind is not OutcomeKind.BEGUN:
             reason = outcome.reason
             # A promotion is only believed of a deployment that has succeeded: the note may be older than its end.
             if not made.running and (outcome.kind is not OutcomeKind.PROMOTED or _succeeded(made)):

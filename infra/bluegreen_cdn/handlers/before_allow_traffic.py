@@ -51,12 +51,14 @@ def run(here: Cloud, deployment_id: str, execution: str, seconds_left: Callable[
     try:
         release = here.releases.deployment(deployment_id)
         if not release.is_rollback:  # nothing may stand in the way of a rollback
+            # Now, while its version exists: of a release that ends in seconds nobody else could tell the build.
+            _keep(here, release, OutcomeKind.BEGUN, "its checks have begun")
             _check(here, release, seconds_left)
     except Exception as error:
         why = str(error) if isinstance(error, BlueGreenError) else f"{type(error).__name__}: {error}"
         log("release refused", deployment=deployment_id, build=release and release.target, why=why)
         if release is not None:
-            _keep_reason(here, release, why)
+            _keep(here, release, OutcomeKind.REFUSED, why)
         here.releases.answer_hook(deployment_id, execution, succeeded=False)
         return {"succeeded": False, "why": why}
     log("release may begin", deployment=deployment_id, build=release.target)
@@ -175,12 +177,12 @@ def _incomplete(found: Verification) -> str:
     )
 
 
-def _keep_reason(here: Cloud, release: Deployment, why: str) -> None:
+def _keep(here: Cloud, release: Deployment, kind: OutcomeKind, why: str) -> None:
     """Best effort: the answer to CodeDeploy matters more."""
     outcome = Outcome(
         build=release.target,
         deployment=release.id,
-        kind=OutcomeKind.REFUSED,
+        kind=kind,
         reason=why,
         at=int(here.clock.now()),
     )
@@ -192,4 +194,4 @@ def _keep_reason(here: Cloud, release: Deployment, why: str) -> None:
                 continue
             return
     except BlueGreenError as error:
-        log("reason not kept", deployment=release.id, why=str(error))
+        log("outcome not kept", deployment=release.id, why=str(error))
