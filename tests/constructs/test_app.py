@@ -2,7 +2,6 @@
 
 import json
 import os
-import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -11,9 +10,6 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PROCESSORS = 2
-SECONDS_WITH_VALIDATION = 6.0
-SECONDS_WITHOUT_VALIDATION = 3.0
 REDUNDANT_DEPENDENCY = "W3005"
 """CDK writes dependencies down that references imply; the alias's are written down on purpose."""
 
@@ -37,20 +33,12 @@ def run_app(folder: Path, *, validation: bool = False, **context: Any) -> subpro
     )
 
 
-def processor_seconds() -> float:
-    """What Python and Node have used so far: unlike the clock, it does not see the other tests on this machine."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
-
-
 @pytest.fixture(scope="module")
 def assembly(tmp_path_factory: pytest.TempPathFactory, build_folder: Path) -> Path:
     """The app of this repository, with everything in `cdk.json` and CDK's validation on."""
     folder = tmp_path_factory.mktemp("app") / "cdk.out"
-    before = processor_seconds()
     done = run_app(folder, validation=True, build=str(build_folder), beacon_rate_limit=300)
     assert done.returncode == 0, done.stderr
-    assert processor_seconds() - before < PROCESSORS * SECONDS_WITH_VALIDATION
     return folder
 
 
@@ -91,8 +79,6 @@ def test_bad_input_is_one_line_and_nothing_is_written(tmp_path: Path, context: d
 
 def test_a_published_build_needs_no_folder(tmp_path: Path) -> None:
     folder = tmp_path / "cdk.out"
-    before = processor_seconds()
     done = run_app(folder, build_id="v1", regions="us-east-1", site="docs", rollout="all-at-once")
     assert done.returncode == 0, done.stderr
-    assert processor_seconds() - before < PROCESSORS * SECONDS_WITHOUT_VALIDATION
     assert {path.name for path in folder.glob("*.template.json")} == {"docs.template.json", "docs-edge.template.json"}

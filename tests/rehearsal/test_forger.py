@@ -9,18 +9,19 @@ from bluegreen_cdn.domain.tokens import TokenPurpose, sign_token, verify_token
 from bluegreen_cdn.local.rehearsal.browser_like import Site
 from bluegreen_cdn.local.rehearsal.forger import Forger, forgeries
 
-SECRET, BUILD, NOW = "5" * 64, "v42", int(time.time())
+SECRET, BUILD = "5" * 64, "v42"
 
 
 def test_nothing_that_is_forged_is_a_good_report_of_a_build_that_exists() -> None:
-    real = sign_token(SECRET, BUILD, purpose=TokenPurpose.BEACON, expires=NOW + 60)
-    assert verify_token(SECRET, real, purpose=TokenPurpose.BEACON, now=NOW) == BUILD
+    now = int(time.time())
+    real = sign_token(SECRET, BUILD, purpose=TokenPurpose.BEACON, expires=now + 60)
+    assert verify_token(SECRET, real, purpose=TokenPurpose.BEACON, now=now) == BUILD
     kinds = forgeries(real, SECRET, build=BUILD, each=3)
     assert len(kinds) == 9
     assert {len(queries) for queries in kinds.values()} == {3}
     for kind, (query, *_) in kinds.items():
         token = re.search(r"(?:^|&)t=([^&]*)", query)
-        build = verify_token(SECRET, token[1], purpose=TokenPurpose.BEACON, now=NOW) if token else None
+        build = verify_token(SECRET, token[1], purpose=TokenPurpose.BEACON, now=now) if token else None
         counts = re.findall(r"&([leas])=([^&]*)", f"&{query}")
         malformed = len(dict(counts)) < len(counts) or any(value not in ("0", "1") for _, value in counts)
         assert build is None or build == "never-published" or malformed, kind
