@@ -35,6 +35,7 @@ CONSTRUCTS = {
     "RegionalBucket",
     "ReleaseAlarms",
     "ReleaseAlias",
+    "ReleaseCheck",
     "ReleaseDashboard",
     "ReleaseHooks",
     "ReplicatedBuckets",

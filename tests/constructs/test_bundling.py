@@ -123,7 +123,8 @@ def test_the_bundle_can_be_imported_where_nothing_is_installed(cache: Path, tmp_
 
     program = (
         "import importlib, sys; sys.path[:0] = [sys.argv[1]]; sys.path.append(sys.argv[2])\n"
-        "for name in ('publish', 'seed', 'sync', 'before_allow_traffic', 'after_allow_traffic', 'client_metrics'):\n"
+        "for name in ('publish', 'seed', 'check', 'sync', "
+        "'before_allow_traffic', 'after_allow_traffic', 'client_metrics'):\n"
         "    assert callable(importlib.import_module('bluegreen_cdn.handlers.' + name).handler)\n"
         "assert importlib.import_module('bluegreen_cdn').__file__.startswith(sys.argv[1])\n"
         "assert not {'aws_cdk', 'click', 'rich'} & set(sys.modules)\n"

@@ -220,18 +220,26 @@ def test_a_candidate_that_the_edge_does_not_serve_is_refused_with_the_old_build_
     bucket = "bluegreen-shop-" + site.environment["CDK_DEFAULT_ACCOUNT"] + "-us-east-1"
     site.edge.purge()
     site.edge.order_fault({"origin": bucket, "fault": 403})
+    before = site.deployments()
     refused = site.deploy(*two)
     assert refused.returncode != 0
-    assert "BeforeAllowTraffic" in refused.stdout + refused.stderr
-    assert site.live() == ("one", {})
+    page = r"https://\w+\.cloudfront\.net/ \(\w+\): status 403 .* instead of 200"
+    said = " ".join((refused.stdout + refused.stderr).split())
+    assert re.search(r"CREATE_FAILED|UPDATE_FAILED", said)
+    assert re.search(rf"build two does not come through the distribution as it was published; {page}", said)
+    assert (site.live(), site.deployments()) == (("one", {}), before), "the alias has not been touched"
+    (shop,) = site.client("cloudformation").describe_stacks(StackName="shop")["Stacks"]
+    assert shop["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
     told = newest()
     assert (told["build"], told["result"]) == ("two", "refused")
-    assert re.search(r"https://\w+\.cloudfront\.net/ \(\w+\): status 403 .* instead of 200", told["reason"])
+    assert re.search(page, told["reason"])
     site.edge.order_fault({"origin": bucket, "fault": "none"})
 
     # Nobody is taken for a distribution that answers.
     site.cloud.admin("edge", {"url": None})
-    assert site.deploy(*two).returncode != 0
+    nobody = site.deploy(*two)
+    assert nobody.returncode != 0
+    assert "no edge simulator is in front of this local cloud" in nobody.stdout + nobody.stderr
     assert "no edge simulator is in front of this local cloud" in newest()["reason"]
     site.cloud.connect_edge(site.edge.address)
 

@@ -41,6 +41,7 @@ def test_another_build_gives_exactly_one_new_version_and_another_variable(synthe
         "AWS::Lambda::Alias",
         "AWS::Lambda::Function",
         "Custom::BlueGreenBuild",
+        "Custom::BlueGreenReleaseCheck",
         "Custom::BlueGreenRouting",
     ]
     assert [release_function(templates)["Properties"]["Environment"]["Variables"] for templates in (before, after)] == [
@@ -150,7 +151,7 @@ def test_all_at_once_is_codedeploys_own_configuration(synthesise: Any) -> None:
 
 def test_bake_and_hold_out_reach_the_control_plane(synthesise: Any) -> None:
     templates = synthesise(rollout=Rollout.canary(bake_minutes=11, holdout_percent=2.5))
-    for handler in ("sync", "before_allow_traffic", "after_allow_traffic"):
+    for handler in ("sync", "check", "before_allow_traffic", "after_allow_traffic"):
         (variables,) = (
             function["Properties"]["Environment"]["Variables"]
             for function in templates.of_type("AWS::Lambda::Function", "web").values()

@@ -11,7 +11,7 @@ from bluegreen_cdn.aws.operator_fitness import Fitness, Unwatched, Watcher
 from bluegreen_cdn.aws.operator_ports import Records, Signals
 from bluegreen_cdn.aws.ports import Alarms, KeyValueStore, Releases
 from bluegreen_cdn.domain.classification import ClassificationRules
-from bluegreen_cdn.domain.control import ControlState, Outcome
+from bluegreen_cdn.domain.control import CHECKS, ControlState, Outcome, outcome_key
 from bluegreen_cdn.domain.manifest import MANIFEST_PREFIX, build_of_manifest_key
 from bluegreen_cdn.domain.observation import Observed
 from bluegreen_cdn.domain.operations import Plan, Scene
@@ -159,10 +159,13 @@ class OperatedSite:
         """
         look = self.look()
         records = self.records.newest(deployments)
-        keys = {record.deployment.id: f"{defaults.OUTCOME_KEY}/{record.deployment.id}" for record in records}
+        keys = {made: outcome_key(made) for made in (*(record.deployment.id for record in records), *CHECKS)}
         values = self.store.read(*keys.values()).values
         outcomes = {made: Outcome.from_json(text) for made, key in keys.items() if (text := values[key]) is not None}
-        return release_history(records, outcomes, look.log)
+        # Not those from before the oldest deployment that was looked at.
+        since = records[-1].deployment.created if len(records) == deployments else 0.0
+        refused = [outcomes[check] for check in CHECKS if check in outcomes and outcomes[check].at >= since]
+        return release_history(records, outcomes, look.log, refused)
 
     def preview_link(self, build: str, *, path: str, lifetime_seconds: int, base: str | None = None) -> str:
         """An address that shows a build to whoever has it, until it expires.

@@ -14,6 +14,7 @@ from bluegreen_cdn.constructs.policies import EdgePolicies
 from bluegreen_cdn.constructs.published_build import PublishedBuild
 from bluegreen_cdn.constructs.release_alarms import ReleaseAlarms
 from bluegreen_cdn.constructs.release_alias import ReleaseAlias
+from bluegreen_cdn.constructs.release_check import ReleaseCheck
 from bluegreen_cdn.constructs.release_hooks import ReleaseHooks
 from bluegreen_cdn.constructs.routing_seed import RoutingSeed
 from bluegreen_cdn.constructs.site import BlueGreenSite
@@ -34,6 +35,7 @@ __all__ = [
     "RegionalBucket",
     "ReleaseAlarms",
     "ReleaseAlias",
+    "ReleaseCheck",
     "ReleaseDashboard",
     "ReleaseHooks",
     "ReplicatedBuckets",

@@ -82,20 +82,18 @@ class ControlPlane:
         """
         if self.release.rollout.on_no_traffic.minimum_page_loads:
             self.allow_reading_reports(handler)
+        self.allow_reading_releases(handler)
+        handler.allow(["codedeploy:PutLifecycleEventHookExecutionStatus"], [self.release.deployment_group_arn])
+        handler.allow(["cloudwatch:DescribeAlarms"], EVERY_ALARM)
+
+    def allow_reading_releases(self, handler: HandlerFunction) -> None:
+        """Let a function see routing state, alias, versions and deployments."""
         function_arn = self.release.function.function_arn
         handler.allow(KEY_VALUE_STORE_READ, [self.key_value_store_arn])
         handler.allow(["lambda:GetAlias"], [function_arn, self.release.alias_arn])
         # Versions have numbers, which nobody knows before they exist.
         handler.allow(["lambda:GetFunctionConfiguration"], [function_arn, f"{function_arn}:*"])
-        handler.allow(
-            [
-                "codedeploy:GetDeployment",
-                "codedeploy:ListDeployments",
-                "codedeploy:PutLifecycleEventHookExecutionStatus",
-            ],
-            [self.release.deployment_group_arn],
-        )
-        handler.allow(["cloudwatch:DescribeAlarms"], EVERY_ALARM)
+        handler.allow(["codedeploy:GetDeployment", "codedeploy:ListDeployments"], [self.release.deployment_group_arn])
 
     def allow_steering(self, handler: HandlerFunction) -> None:
         """Let a function change the routing state."""

@@ -30,6 +30,7 @@ from bluegreen_cdn.constructs.operator_rights import operator_statements
 from bluegreen_cdn.constructs.published_build import PublishedBuild, fan_out_statements, publish_statements
 from bluegreen_cdn.constructs.release_alarms import ReleaseAlarms
 from bluegreen_cdn.constructs.release_alias import ALIAS, ReleaseAlias
+from bluegreen_cdn.constructs.release_check import ReleaseCheck
 from bluegreen_cdn.constructs.release_hooks import ReleaseHooks
 from bluegreen_cdn.constructs.routing_seed import RoutingSeed
 from bluegreen_cdn.constructs.traffic_sync import TrafficSync
@@ -71,6 +72,7 @@ class BlueGreenSite(Construct):
         release_alarms: What takes a candidate back.
         sync: What makes the edge follow.
         hooks: What CodeDeploy asks.
+        check: What refuses a build before CodeDeploy begins, and says why.
         collector: What removes old builds; None unless asked for.
         dashboard: What the release looks like; None if not wanted.
         firewall: What limits reports by address; None unless asked for.
@@ -199,6 +201,9 @@ class BlueGreenSite(Construct):
         CfnOutput(self, "Pin", description=f"Whether operators of {name} hold a build", value=seed.pin)
         seed.resource.node.add_dependency(self.published_build.resource)
         self._release(rollout, verdict or Verdict(), alarms, retention, smoke_fetch)
+        self.check = ReleaseCheck(self, "Check", control_plane=self._control_plane, build_id=build.build_id)
+        # Replicas have stacks of their own, which this one waits for.
+        self.check.resource.node.add_dependency(self.published_build.resource, seed.resource)
         self.dashboard: ReleaseDashboard | None = None
         if dashboard:
             self.dashboard = ReleaseDashboard(

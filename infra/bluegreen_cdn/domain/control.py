@@ -17,6 +17,8 @@ from bluegreen_cdn.errors import ForeignState, InvalidBuildId, UnsupportedFormat
 
 CONTROL_FORMAT = 1
 BEFORE_ALL_RELEASES = "-"
+CHECKS = tuple(f"check-{number}" for number in range(8))
+"""In place of a deployment's id where the stack refused a build before there was one: the last eight are kept."""
 LATCHES_KEPT = 3
 """One is the rule; the bound keeps the value within the KeyValueStore's kilobyte."""
 REASON_MAXIMUM_CHARACTERS = 600
@@ -160,7 +162,7 @@ class Outcome:
 
     Attributes:
         build: The build that was released.
-        deployment: Its deployment.
+        deployment: Its deployment; one of `CHECKS` where it came to none.
         kind: Promoted, withdrawn by an alarm or refused before any traffic; begun, until one of these is known.
         reason: Why, in one sentence.
         at: When, in epoch seconds.
@@ -196,8 +198,8 @@ class Outcome:
         if self.deployment == BEFORE_ALL_RELEASES:
             return {OUTCOME_KEY: text}
         if self.kind is OutcomeKind.BEGUN:
-            return {f"{OUTCOME_KEY}/{self.deployment}": text}
-        return {OUTCOME_KEY: text, f"{OUTCOME_KEY}/{self.deployment}": text}
+            return {outcome_key(self.deployment): text}
+        return {OUTCOME_KEY: text, outcome_key(self.deployment): text}
 
     @classmethod
     def from_json(cls, text: str) -> Outcome:
@@ -218,6 +220,28 @@ class Outcome:
             )
         except (KeyError, TypeError, ValueError, InvalidBuildId) as error:
             raise ForeignState(_foreign("outcome", f"{type(error).__name__}: {error}")) from error
+
+
+def outcome_key(deployment: str) -> str:
+    """Where the outcome of a deployment, or of a check, is kept."""
+    return f"{OUTCOME_KEY}/{deployment}"
+
+
+def next_check(kept: Mapping[str, str | None]) -> str:
+    """Which of `CHECKS` the next refusal takes the place of: one that is free, else the oldest.
+
+    Args:
+        kept: The values under their keys.
+
+    Raises:
+        UnsupportedFormat, ForeignState: As `Outcome.from_json`.
+    """
+
+    def age(check: str) -> int:
+        text = kept[outcome_key(check)]
+        return -1 if text is None else Outcome.from_json(text).at
+
+    return min(CHECKS, key=age)
 
 
 def _ours(key: str, text: str) -> Mapping[str, Any]:

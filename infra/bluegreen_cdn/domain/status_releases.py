@@ -41,7 +41,7 @@ class ReleaseRecord:
     Attributes:
         build: The build that was released.
         previous: The build that held the traffic.
-        deployment: CodeDeploy's id.
+        deployment: CodeDeploy's id; one of `CHECKS` where it came to none.
         began: When, in epoch seconds.
         ended: When; None while it runs.
         result: `promoted`, `withdrawn`, `refused`, `failed`, `stopped` or `in progress`.
@@ -70,7 +70,10 @@ class ReleaseRecord:
 
 
 def release_history(
-    records: Sequence[DeploymentRecord], outcomes: Mapping[str, Outcome], log: OperationsLog
+    records: Sequence[DeploymentRecord],
+    outcomes: Mapping[str, Outcome],
+    log: OperationsLog,
+    refused: Sequence[Outcome] = (),
 ) -> tuple[ReleaseRecord, ...]:
     """Put together what is known of every release, newest first.
 
@@ -78,6 +81,7 @@ def release_history(
         records: All deployments that CodeDeploy remembers, newest first; rollbacks tell about the release before them.
         outcomes: The control plane's own notes, by deployment.
         log: The releases that operators have taken back after their success.
+        refused: The builds that the stack has refused before there was a deployment. Default: none.
     """
     lines = []
     for record in records:
@@ -104,7 +108,20 @@ def release_history(
                 reason=reason,
             )
         )
-    return tuple(lines)
+    lines += [_refusal(outcome) for outcome in refused]
+    return tuple(sorted(lines, key=lambda line: line.began, reverse=True))
+
+
+def _refusal(outcome: Outcome) -> ReleaseRecord:
+    return ReleaseRecord(
+        build=outcome.build,
+        previous=UNKNOWN_BUILD,
+        deployment=outcome.deployment,
+        began=outcome.at,
+        ended=outcome.at,
+        result=outcome.kind.value,
+        reason=outcome.reason,
+    )
 
 
 def _succeeded(deployment: Deployment) -> bool:

@@ -1,31 +1,23 @@
 """CodeDeploy's BeforeAllowTraffic: no weight moves before every replica is proven, and the way through the edge to it.
 
-What is wrong is named in the log and, for whoever deploys, in the KeyValueStore's value `outcome`; CodeDeploy itself
-only takes a yes or a no.
+The stack's release check has looked at most of this before the alias was touched; here is looked at once more what may
+have changed since, with everything that passes by itself. What is wrong is named in the log and in the KeyValueStore's
+value `outcome`; CodeDeploy itself only takes a yes or a no.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from bluegreen_cdn import defaults
-from bluegreen_cdn.domain.control import Outcome, OutcomeKind
+from bluegreen_cdn.domain.control import OutcomeKind
 from bluegreen_cdn.domain.expressions import Role
 from bluegreen_cdn.domain.observation import Alarm, Deployment
 from bluegreen_cdn.domain.verdict import METRIC_NAMES
-from bluegreen_cdn.errors import (
-    BlueGreenError,
-    PreconditionFailed,
-    ReleaseError,
-    ReleaseInProgress,
-    VerificationFailed,
-)
+from bluegreen_cdn.errors import ReleaseError, ReleaseInProgress
+from bluegreen_cdn.handlers.candidate_check import Deadline, check_alone, keep_outcome, prove, reason_of
 from bluegreen_cdn.handlers.journal import log
 from bluegreen_cdn.handlers.settings import Cloud, cloud
-from bluegreen_cdn.handlers.smoke import smoke_fetch
 from bluegreen_cdn.handlers.sync import observe, sync_once
-from bluegreen_cdn.publish.verify import Verification, Verifier
-
-_NAMED_IN_MESSAGE = 3
 
 
 def handler(event: Mapping[str, str], context: Any) -> dict[str, object]:
@@ -52,13 +44,13 @@ def run(here: Cloud, deployment_id: str, execution: str, seconds_left: Callable[
         release = here.releases.deployment(deployment_id)
         if not release.is_rollback:  # nothing may stand in the way of a rollback
             # Now, while its version exists: of a release that ends in seconds nobody else could tell the build.
-            _keep(here, release, OutcomeKind.BEGUN, "its checks have begun")
+            keep_outcome(here, release.target, release.id, OutcomeKind.BEGUN, "its checks have begun")
             _check(here, release, seconds_left)
     except Exception as error:
-        why = str(error) if isinstance(error, BlueGreenError) else f"{type(error).__name__}: {error}"
+        why = reason_of(error)
         log("release refused", deployment=deployment_id, build=release and release.target, why=why)
         if release is not None:
-            _keep(here, release, OutcomeKind.REFUSED, why)
+            keep_outcome(here, release.target, release.id, OutcomeKind.REFUSED, why)
         here.releases.answer_hook(deployment_id, execution, succeeded=False)
         return {"succeeded": False, "why": why}
     log("release may begin", deployment=deployment_id, build=release.target)
@@ -66,37 +58,12 @@ def run(here: Cloud, deployment_id: str, execution: str, seconds_left: Callable[
     return {"succeeded": True, "why": ""}
 
 
-class _Deadline:
-    """The end of all waiting: the limit, or the function's own end if that is nearer."""
-
-    def __init__(self, here: Cloud, seconds_left: Callable[[], float], seconds: float) -> None:
-        self._clock, self._seconds_left = here.clock, seconds_left
-        self._end = here.clock.now() + seconds
-        self._pause = max(here.clock.seconds(defaults.SYNC_LOOP_SECONDS), defaults.POLL_FLOOR_SECONDS)
-
-    def wait(self) -> bool:
-        """Pause before another look; False when there is no time for one."""
-        if self._clock.now() + self._pause > self._end:
-            return False
-        if self._seconds_left() < self._pause + defaults.LAMBDA_MARGIN_SECONDS:
-            return False
-        self._clock.sleep(self._pause)
-        return True
-
-
 def _check(here: Cloud, release: Deployment, seconds_left: Callable[[], float]) -> None:
-    deadline = _Deadline(here, seconds_left, here.clock.seconds(_longest_wait_seconds(here)))
+    deadline = Deadline(here, seconds_left, here.clock.seconds(_longest_wait_seconds(here)))
     _check_nothing_else_in_progress(here, release)
     _check_alarms_exist(here)
     _wait_for_quiet(here, deadline)
-    verifier = Verifier(release.target, here.buckets, workers=defaults.VERIFY_WORKERS)
-    while not (found := verifier.look()).complete:
-        if not deadline.wait():
-            raise VerificationFailed(_incomplete(found))
-        log("waiting for the replicas", build=release.target, missing=found.wrong)
-    if here.settings.smoke_fetch:
-        retries = max(here.clock.minutes(defaults.SMOKE_RETRY_MINUTES), defaults.SMOKE_RETRY_FLOOR_SECONDS)
-        smoke_fetch(here, release.target, _Deadline(here, seconds_left, retries).wait, seconds_left)
+    prove(here, release.target, deadline, seconds_left)
     if ringing := here.alarms.on():
         raise ReleaseError(f"{_names(ringing)} came on while the build was checked; deploy again when it is quiet")
 
@@ -113,12 +80,7 @@ def _check_nothing_else_in_progress(here: Cloud, release: Deployment) -> None:
     if found is None:
         raise ReleaseError("the routing state has not been seeded; deploy the site's stack again")
     seen, _ = found
-    others = [other for other in seen.deployments if other.running and other.id != release.id]
-    if others:
-        raise ReleaseInProgress(
-            f"build {release.target} cannot be let in: deployment {others[0].id} of build {others[0].target} is in "
-            f"progress; wait for it, or take it back (bluegreen rollback --site {here.settings.site})"
-        )
+    check_alone(here, release.target, [other for other in seen.deployments if other.id != release.id])
     if seen.routing.weight and seen.routing.candidate != release.target:
         raise ReleaseInProgress(
             f"build {release.target} cannot be let in: build {seen.routing.candidate} is still being let in, at "
@@ -135,7 +97,7 @@ def _check_alarms_exist(here: Cloud) -> None:
         )
 
 
-def _wait_for_quiet(here: Cloud, deadline: _Deadline) -> None:
+def _wait_for_quiet(here: Cloud, deadline: Deadline) -> None:
     """Wait until no alarm is on and the verdict's window has nothing of the last candidate in it.
 
     Metrics know roles, not builds: what was reported of the last candidate would be held against this one.
@@ -163,35 +125,3 @@ def _noise(here: Cloud) -> str | None:
 
 def _names(alarms: Sequence[Alarm]) -> str:
     return ", ".join(alarm.name for alarm in alarms)
-
-
-def _incomplete(found: Verification) -> str:
-    parts = []
-    for region, number in sorted(found.wrong.items()):
-        named = sorted(str(finding) for finding in found.findings if finding.region == region)[:_NAMED_IN_MESSAGE]
-        more = f" and {number - len(named)} more" if number > len(named) else ""
-        parts.append(f"{region}: {', '.join(named)}{more}")
-    return (
-        f"build {found.build_id} is not complete in every region; {'; '.join(parts)}; look at the replication of the "
-        f"primary bucket, or mend it (bluegreen verify {found.build_id} --repair), and deploy again"
-    )
-
-
-def _keep(here: Cloud, release: Deployment, kind: OutcomeKind, why: str) -> None:
-    """Best effort: the answer to CodeDeploy matters more."""
-    outcome = Outcome(
-        build=release.target,
-        deployment=release.id,
-        kind=kind,
-        reason=why,
-        at=int(here.clock.now()),
-    )
-    try:
-        for _ in range(defaults.CONFLICT_ATTEMPTS):
-            try:
-                here.store.update(outcome.puts(), etag=here.store.read().etag)
-            except PreconditionFailed:
-                continue
-            return
-    except BlueGreenError as error:
-        log("outcome not kept", deployment=release.id, why=str(error))

@@ -33,12 +33,14 @@ class ResourceRequest:
         properties: The resource's properties. CloudFormation makes every scalar a string.
         old_properties: Those before an update. Default: none.
         physical_id: The resource's present id; None at a create.
+        stack_id: The ARN of the stack.
     """
 
     type: str
     properties: Mapping[str, Any]
     old_properties: Mapping[str, Any] = field(default_factory=dict)
     physical_id: str | None = None
+    stack_id: str = ""
 
     def text(self, name: str) -> str:
         """A property that must be there.
@@ -109,6 +111,7 @@ def _carry_out(work: ResourceHandler, event: Mapping[str, Any]) -> ResourceAnswe
             properties=event.get("ResourceProperties", {}),
             old_properties=event.get("OldResourceProperties", {}),
             physical_id=event.get("PhysicalResourceId"),
+            stack_id=event["StackId"],
         )
     )
 

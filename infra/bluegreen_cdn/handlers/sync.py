@@ -121,7 +121,7 @@ def observe(here: Cloud) -> tuple[Observed, str] | None:
         log("nothing to sync", why="the routing state has not been seeded yet")
         return None
     try:
-        deployments, alias = _deployments_and_alias(here)
+        deployments, alias = deployments_and_alias(here)
     except NotFound as error:
         if error.operation != "GetAlias":
             raise
@@ -153,7 +153,12 @@ def _page_loads(here: Cloud, seen: Observed) -> int | None:
         return None
 
 
-def _deployments_and_alias(here: Cloud) -> tuple[tuple[Deployment, ...], AliasTraffic]:
+def deployments_and_alias(here: Cloud) -> tuple[tuple[Deployment, ...], AliasTraffic]:
+    """CodeDeploy's deployments and what the alias carries, of the same moment.
+
+    Raises:
+        NotFound: There is no alias yet.
+    """
     before = here.releases.deployments()
     for _ in range(defaults.CONFLICT_ATTEMPTS):
         alias = here.releases.alias()
