@@ -157,3 +157,21 @@ def test_a_promotion_noted_before_the_end_is_not_believed_of_a_deployment_that_f
     outcome = Outcome(build="b", deployment="d-1", kind=OutcomeKind.PROMOTED, reason="build b is stable", at=1)
     (line,) = release_history([record(1, DeploymentStatus.FAILED)], {"d-1": outcome}, OperationsLog())
     assert line.result == "failed"
+
+
+def test_a_build_that_came_to_no_deployment_is_in_the_history_by_its_moment() -> None:
+    first, second = (record(number, DeploymentStatus.SUCCEEDED) for number in (1, 2))
+    records = [
+        replace(made, deployment=replace(made.deployment, created=at)) for made, at in ((second, 20.0), (first, 10.0))
+    ]
+    refused = Outcome(build="c", deployment="check-3", kind=OutcomeKind.REFUSED, reason="index.html: missing", at=15)
+    lines = release_history(records, {}, OperationsLog(), [refused])
+    assert [line.deployment for line in lines] == ["d-2", "check-3", "d-1"]
+    told = lines[1]
+    assert (told.build, told.previous, told.result, told.reason) == (
+        "c",
+        UNKNOWN_BUILD,
+        "refused",
+        "index.html: missing",
+    )
+    assert (told.began, told.ended) == (15, 15)

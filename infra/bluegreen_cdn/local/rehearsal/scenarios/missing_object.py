@@ -17,7 +17,16 @@ async def play(scene: Scene) -> None:
 
     scene.phase(f"{REPLICA} loses {lost}")
     async with scene.stage.fault("replication-drop", bucket=scene.site.bucket(REPLICA), keys=key):
-        await scene.release(build, Outcome.REFUSED)
+        running = scene.begin_release(build, Outcome.REFUSED)
+        await running.ends()
+    said = " ".join((await running.deployed()).output.split())
+    scene.check(
+        "cdk_deploy_says_why",
+        f"{REPLICA}: {key}: missing" in said and not running.deployment,
+        f"cdk deploy named {key} in {REPLICA}, before there was a deployment"
+        if key in said
+        else f"cdk deploy said only: {running.release.error}",
+    )
     history = await scene.command("history", "--site", scene.site.name, "--json")
     told = str(next((one for one in history.checked().json()["releases"] if one["build"] == build.build_id), ""))
     scene.check(
@@ -40,8 +49,8 @@ async def play(scene: Scene) -> None:
 SCENARIO = Scenario(
     name=NAME,
     happens="one replica loses one file of the candidate; an operator mends it and deploys again",
-    checked="refused before any visitor, naming region and file; `bluegreen verify --repair` mends it; the same build "
-    "is then promoted",
+    checked="refused before any visitor: `cdk deploy` names region and file; `bluegreen verify --repair` mends it; the "
+    "same build is then promoted",
     builds=lambda workshop: [workshop.fresh(NAME)],
     play=play,
 )

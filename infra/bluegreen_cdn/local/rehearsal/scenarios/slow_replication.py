@@ -31,17 +31,14 @@ async def play(scene: Scene) -> None:
             arrived = float("inf")
         finally:
             arriving.cancel()
-    called, answered = (
-        scene.watch.last(kind, event="BeforeAllowTraffic", deployment=running.deployment)
-        for kind in ("hook_called", "hook_result")
-    )
-    asked, let_in = called["at"] if called else 0.0, running.release.first_weight_at or 0.0
-    scene.figure("seconds the hook waited", (answered["at"] if answered else scene.now()) - asked)
+    asked, answered = await _check_began_and_ended(scene)
+    let_in = running.release.first_weight_at or 0.0
+    scene.figure("seconds the release check waited", answered - asked)
     scene.check(
         "nobody_before_the_copies",
         asked < arrived <= let_in,
-        f"CodeDeploy asked at {asked:.1f} s, the last copy arrived at {arrived:.1f} s, the first visitor was let in at "
-        f"{let_in:.1f} s",
+        f"the release check was asked at {asked:.1f} s, the last copy arrived at {arrived:.1f} s, the first visitor "
+        f"was let in at {let_in:.1f} s",
     )
     scene.phase(f"{build.name} is let in")
     await running.ends()
@@ -55,6 +52,18 @@ async def _arrival(scene: Scene, bucket: str, key: str) -> float:
         if answer.get("KeyCount"):
             return scene.now()
         await asyncio.sleep(POLL_SECONDS)
+
+
+async def _check_began_and_ended(scene: Scene) -> tuple[float, float]:
+    """Return when CloudFormation asked the stack's release check for the last time, and when it had the answer."""
+    cloudformation = scene.stage.client("cloudformation")
+    answer = await asyncio.to_thread(cloudformation.describe_stack_events, StackName=scene.site.name)
+    at = {"UPDATE_IN_PROGRESS": 0.0, "UPDATE_COMPLETE": 0.0}
+    for event in answer["StackEvents"]:
+        if event["ResourceType"] == "Custom::BlueGreenReleaseCheck" and event["ResourceStatus"] in at:
+            status, moment = event["ResourceStatus"], scene.clock.from_wall(event["Timestamp"].timestamp())
+            at[status] = max(at[status], moment)
+    return at["UPDATE_IN_PROGRESS"], at["UPDATE_COMPLETE"]
 
 
 SCENARIO = Scenario(
