@@ -170,6 +170,8 @@ VERIFY_WAIT_MINUTES = 10
 """For quiet alarms, an empty window and the replicas; more where the verdict's window is longer."""
 WINDOW_MARGIN_SECONDS = 60
 """CloudWatch's minutes are whole ones, and a report takes seconds to become a metric."""
+RIGHTS_WAIT_SECONDS = 60
+"""For rights that the deploy has just given, as for a new region's bucket, to be in force."""
 HEAL_WAIT_MINUTES = 10
 """For what was healed to arrive in every region; within the quarter of an hour that the function has."""
 

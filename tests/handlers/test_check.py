@@ -9,7 +9,14 @@ import pytest
 from bluegreen_cdn import defaults
 from bluegreen_cdn.domain.control import CHECKS, OutcomeKind, outcome_key
 from bluegreen_cdn.domain.observation import AliasTraffic, DeploymentStatus
-from bluegreen_cdn.errors import BlueGreenError, CloudError, NotFound, ReleaseInProgress, VerificationFailed
+from bluegreen_cdn.errors import (
+    AccessDenied,
+    BlueGreenError,
+    CloudError,
+    NotFound,
+    ReleaseInProgress,
+    VerificationFailed,
+)
 from bluegreen_cdn.handlers import before_allow_traffic, check
 from bluegreen_cdn.handlers.custom_resource import ResourceRequest
 
@@ -148,6 +155,23 @@ def test_what_cannot_be_read_on_the_way_forward_refuses_and_says_so(plane: Any) 
     with pytest.raises(BlueGreenError, match="GetAlias failed"):
         ask(plane)
     assert plane.outcome.reason == "lambda GetAlias failed"
+
+
+def test_rights_that_the_deploy_has_just_given_are_waited_for_and_not_for_long(plane: Any) -> None:
+    replica, began = plane.buckets["eu-west-1"], plane.clock.now()
+    head = replica.head
+
+    def not_yet(key: str) -> Any:
+        if plane.clock.now() - began < 30:
+            raise AccessDenied("s3 HeadObject failed")
+        return head(key)
+
+    replica.head = not_yet
+    ask(plane)
+    assert 30 <= plane.clock.now() - began < 40
+    began = float("inf")
+    with pytest.raises(AccessDenied):
+        ask(plane)
 
 
 def test_cloudformation_is_told_the_reason_and_before_its_own_watchdog(

@@ -14,7 +14,7 @@ from bluegreen_cdn.aws.stacks import stack_status
 from bluegreen_cdn.domain.builds import check_build_id
 from bluegreen_cdn.domain.control import OutcomeKind
 from bluegreen_cdn.domain.routing import RoutingState
-from bluegreen_cdn.errors import CloudError, NotFound
+from bluegreen_cdn.errors import AccessDenied, CloudError, NotFound
 from bluegreen_cdn.handlers.candidate_check import Deadline, check_alone, keep_outcome, prove, reason_of
 from bluegreen_cdn.handlers.custom_resource import ResourceAnswer, ResourceRequest, custom_resource
 from bluegreen_cdn.handlers.journal import log
@@ -57,8 +57,7 @@ def run(
         return answer
     try:
         if _is_candidate(here, build):
-            deadline = Deadline(here, seconds_left, here.clock.minutes(defaults.VERIFY_WAIT_MINUTES))
-            prove(here, build, deadline, seconds_left)
+            _prove(here, build, seconds_left)
             log("candidate is complete", build=build)
     except Exception as error:
         why = reason_of(error)
@@ -66,6 +65,18 @@ def run(
         keep_outcome(here, build, None, OutcomeKind.REFUSED, why)
         raise
     return answer
+
+
+def _prove(here: Cloud, build: str, seconds_left: Callable[[], float]) -> None:
+    rights = Deadline(here, seconds_left, here.clock.seconds(defaults.RIGHTS_WAIT_SECONDS))
+    deadline = Deadline(here, seconds_left, here.clock.minutes(defaults.VERIFY_WAIT_MINUTES))
+    while True:
+        try:
+            return prove(here, build, deadline, seconds_left)
+        except AccessDenied as error:
+            if not rights.wait():
+                raise
+            log("waiting for rights", build=build, why=str(error))
 
 
 def _goes_back(stack_id: str, status: Callable[[str], str]) -> bool:
