@@ -111,7 +111,7 @@ def test_no_custom_resource_is_waited_for_longer_than_its_function_may_run(templ
         for resource in template["Resources"].values()
         if resource["Type"].startswith("Custom::BlueGreen")
     ]
-    assert len(own) == 4
+    assert len(own) == 5
     for template, properties in own:
         function = template["Resources"][properties["ServiceToken"]["Fn::GetAtt"][0]]
         slack = int(properties["ServiceTimeout"]) - function["Properties"]["Timeout"]
