@@ -230,6 +230,22 @@ def test_imports_are_told_from_all_that_looks_like_them(pieces: list[str | int])
     assert targets(scan_script(script)) == list(expected)
 
 
+WORDS = ["import", "export", "port", "im", "ex", "mport", " ", "*", "{a}", " from ", "(", ")", "'./a'", '"/b"', ";"]
+
+
+@given(st.lists(st.sampled_from([*WORDS, *NOISE]), max_size=16).map("".join))
+def test_the_quick_search_finds_no_less(script: str) -> None:
+    assert set(scan_script(script).references) <= set(scan_script(script, certain=False).references)
+
+
+@pytest.mark.parametrize("before", ["", "port", "mport;", "support", "\n", "import import ", "x import "])
+@pytest.mark.parametrize("after", ["", "im", "ex", "port", ";import"])
+@pytest.mark.parametrize("statement", ["import'./a.js'", "import('./a.js')", "export*from'./a.js'"])
+def test_a_keyword_is_found_wherever_it_stands(before: str, statement: str, after: str) -> None:
+    script = f"{before};{statement};{after}" if before.strip() else f"{before}{statement}{after}"
+    assert [reference.target for reference in scan_script(script, certain=False).references] == ["./a.js"]
+
+
 @pytest.mark.parametrize(
     "script",
     [

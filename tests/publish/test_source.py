@@ -1,7 +1,6 @@
 """What may come in: folders and zip files (tar files: test_tar_source), and every reason to refuse one."""
 
 import hashlib
-import io
 import os
 import re
 import stat
@@ -13,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bluegreen_cdn.defaults import PATH_MAXIMUM_BYTES
+from bluegreen_cdn.defaults import HASH_BUFFER_BYTES, PATH_MAXIMUM_BYTES
 from bluegreen_cdn.errors import FileChanged, InvalidBuild
 from bluegreen_cdn.publish import source as source_module
 from bluegreen_cdn.publish.source import SourceFile, check_path, check_size, open_source
@@ -124,15 +123,43 @@ def test_what_is_neither_file_nor_folder(folder: Writer) -> None:
 
 def test_an_unreadable_file(folder: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
     root = folder("dist", {"index.html": "<p>", "locked.js": "x"})
-    real = io.FileIO
+    real = os.open
 
-    def guarded(path: object, *arguments: object, **keywords: object) -> object:
-        if str(path).endswith("locked.js"):  # permissions do not stop root, who runs tests in containers
+    def guarded(path: str, flags: int) -> int:
+        if path.endswith("locked.js"):  # permissions do not stop root, who runs tests in containers
             raise PermissionError(13, "Permission denied")
-        return real(path, *arguments, **keywords)  # type: ignore[arg-type]
+        return real(path, flags)
 
-    monkeypatch.setattr(io, "FileIO", guarded)
+    monkeypatch.setattr(os, "open", guarded)
     assert "'locked.js' cannot be read (Permission denied)" in refused(root)
+
+
+@pytest.mark.parametrize("length", [0, 1, 3, HASH_BUFFER_BYTES - 1, HASH_BUFFER_BYTES, 2 * HASH_BUFFER_BYTES + 5])
+@pytest.mark.parametrize("seen", [0, 2, 3, 4, HASH_BUFFER_BYTES, 2 * HASH_BUFFER_BYTES + 5])
+def test_a_file_is_listed_as_it_was_read_whatever_length_it_had_before(
+    folder: Writer, monkeypatch: pytest.MonkeyPatch, seen: int, length: int
+) -> None:
+    root = folder("dist", {"index.html": b"x" * seen})
+    real = os.open
+
+    def grown(path: str, flags: int) -> int:
+        Path(path).write_bytes(bytes(number % 251 for number in range(length)))
+        return real(path, flags)
+
+    with open_source(root) as source:
+        monkeypatch.setattr(os, "open", grown)
+        (file,) = source.listing()
+    data = (root / "index.html").read_bytes()
+    assert (file.size, file.sha256) == (length, hashlib.sha256(data).hexdigest())
+
+
+def test_a_read_that_is_cut_short_is_gone_on_with(folder: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = folder("dist", {"index.html": b"<p>" * 1000})
+    real = os.read
+    monkeypatch.setattr(os, "read", lambda stream, wanted: real(stream, min(wanted, 700)))
+    with open_source(root) as source:
+        (file,) = source.listing()
+    assert (file.size, file.sha256) == (3000, hashlib.sha256(b"<p>" * 1000).hexdigest())
 
 
 @pytest.mark.skipif(os.getuid() == 0, reason="permissions do not stop root")

@@ -10,7 +10,6 @@ again, exactly.
 
 from __future__ import annotations
 
-import posixpath
 import re
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -180,6 +179,8 @@ class _Walk:
 
     def _look_up(self, referrer: str, base: str, reference: Reference) -> str | None:
         """The file that a reference leads to; what leads nowhere is noted."""
+        if (plain := _plain_path(reference.target, base)) in self._paths:
+            return plain
         outcome = None
         for place in _places(base) if reference.from_above else (base,):
             outcome = self._answer(reference.target, place, reference.kind)
@@ -188,9 +189,9 @@ class _Walk:
         if outcome is None:
             return None
         answer, path = outcome
-        dangling = Dangling(referrer, reference.target, path)
         if answer is _Answer.FOUND:
             return path if path in self._paths else None
+        dangling = Dangling(referrer, reference.target, path)
         if answer is _Answer.ELSEWHERE:
             self.elsewhere[dangling] = None
         elif self._is_allowed(path, reference.target, base):
@@ -201,7 +202,7 @@ class _Walk:
 
     def _answer(self, target: str, base: str, kind: ReferenceKind) -> tuple[_Answer, str] | None:
         """What the edge makes of a reference; None if it is not of this site."""
-        if (path := _plain_path(target, base)) in self._paths:
+        if (path := _plain_path(target, base)) in self._paths:  # of a folder above
             return _Answer.FOUND, str(path)
         place = base if target.startswith("?") else base.rpartition("/")[0] + "/"
         key = ("" if target.startswith("/") and base.startswith("/") else place, target, kind)
@@ -289,7 +290,7 @@ def _scanner(path: str, kind: ReferenceKind, certain: bool) -> Callable[[str], S
 
     A script that a page links to is not run by it.
     """
-    name = posixpath.basename(path)
+    name = path.rpartition("/")[2]
     lowered = name.lower()
     if kind is ReferenceKind.MANIFEST:
         return scan_web_manifest

@@ -65,7 +65,10 @@ def _text(source: Source, file: SourceFile) -> str | None:
     if file.size > SCAN_MAXIMUM_BYTES:
         return None
     with source.open(file) as stream:
-        data = stream.read()
+        # One request of the system where asking for all would take four.
+        data = stream.read(file.size + 1)
+        if len(data) < file.size:
+            data += stream.read()
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return data.decode("utf-16", "replace")
     # Browsers, too, put a replacement character where the bytes make no sense; names in ASCII survive any encoding.
