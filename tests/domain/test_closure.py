@@ -329,7 +329,7 @@ PLACES = st.sampled_from(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(st.data(), st.sampled_from([SPA, DIRECTORY, HTML]))
 def test_the_short_ways_lead_to_the_same(data: st.DataObject, mode: DocumentMode) -> None:
     def text(path: str) -> str:

@@ -237,7 +237,7 @@ def share(routing: RoutingState, which: str) -> int:
     return 10_000 if routing.stable == which else routing.weight if routing.candidate == which else 0
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(scenes(), commands)
 def test_nothing_raises_the_weight_of_a_build_that_is_taken_out(here: Scene, command: object) -> None:
     plan = planned(command, here)

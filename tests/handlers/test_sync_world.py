@@ -226,5 +226,5 @@ class World(RuleBasedStateMachine):
                 assert newest.target not in world.serves(delay)
 
 
-World.TestCase.settings = hypothesis_settings(max_examples=80, stateful_step_count=50, deadline=None)
+World.TestCase.settings = hypothesis_settings(max_examples=40, stateful_step_count=50, deadline=None)
 TestWorld = World.TestCase

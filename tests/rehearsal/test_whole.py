@@ -43,6 +43,7 @@ def test_three_releases_and_not_one_broken_page(tmp_path: Path) -> None:
     assert processes(tmp_path) == []
 
 
+@pytest.mark.scale
 def test_a_scenario_has_an_index_a_report_and_an_exit_code(tmp_path: Path) -> None:
     done = subprocess.run(
         [*COMMAND, "--scenario", "stop-midway", "--json", "--output", str(tmp_path)],
