@@ -62,8 +62,9 @@ GZIP_LEVEL = 9
 COMPRESSION_PIECE_BYTES = 1024**2
 """What a compressor is fed at a time; brotli's output depends on it, so it is never changed without a reason."""
 COMPRESS_BEST_BYTES_PER_SECOND = 700_000
-"""Of one core, both encodings together; measured by `make bench-compression`."""
+"""Of one core, both encodings together: brotli 11 at 0.75 MB/s, and gzip 9 at 20, one after the other."""
 COMPRESS_FAST_BYTES_PER_SECOND = 10_000_000
+"""The same with brotli 5, at 18 MB/s."""
 LAMBDA_PROCESSOR_MEGABYTES = 1769
 """Of memory that Lambda gives a whole processor with."""
 COMPRESS_NOTICE_SECONDS = 5
