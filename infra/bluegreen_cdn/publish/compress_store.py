@@ -14,11 +14,11 @@ from typing import BinaryIO, TypeVar, cast
 from bluegreen_cdn.defaults import COPY_MINIMUM_BYTES, FILE_DIGEST_METADATA, SMALL_FILE_BYTES
 from bluegreen_cdn.domain.classification import CacheClass
 from bluegreen_cdn.domain.encodings import ENCODINGS, Variant, variant_key
-from bluegreen_cdn.domain.headers import object_metadata, variant_metadata
 from bluegreen_cdn.domain.manifest import Manifest, ManifestFile
 from bluegreen_cdn.errors import CloudError, CorruptCopy, FileChanged, ForeignState, PublishError
 from bluegreen_cdn.publish.compress import CompressedFile, Compression, compress, processors
 from bluegreen_cdn.publish.compress_plan import Precompress
+from bluegreen_cdn.publish.manifest_objects import variant_in, variant_object
 from bluegreen_cdn.publish.object_store import NewObject, ObjectStore, PutOutcome, StoredObject
 from bluegreen_cdn.publish.plan import PublishPlan
 from bluegreen_cdn.publish.source import Source
@@ -108,16 +108,17 @@ class Variants:
         there = self._store.head(key)
         if there is None:
             return None
-        digest = there.metadata.get(FILE_DIGEST_METADATA)
-        if there.sha256 is None or digest != file.sha256 or there.headers.content_encoding != encoding:
+        variant = variant_in(there, file, encoding)
+        if variant is None:
+            digest = there.metadata.get(FILE_DIGEST_METADATA)
             raise ForeignState(
                 f"object '{key}' of {self._store.name} is not the {encoding} variant of file {file.path!r} (of a file "
                 f"with sha256 {digest or 'unknown'} instead of {file.sha256}): give the file another name, or remove "
                 f"the object"
             )
         if key in self._plan.condemned:
-            self._put_again(file, encoding, there)
-        return Variant(encoding=encoding, size=there.size, sha256=there.sha256)
+            self._put_again(file, variant, there)
+        return variant
 
     def _reused(self, one: Precompress, encoding: str) -> Variant | None:
         """A variant of the same bytes that an earlier build has, put here without being compressed again."""
@@ -172,23 +173,15 @@ class Variants:
             )
         return found
 
-    def _put_again(self, file: ManifestFile, encoding: str, there: StoredObject) -> None:
+    def _put_again(self, file: ManifestFile, variant: Variant, there: StoredObject) -> None:
         """Write a condemned variant again with its own bytes: another manifest may name their digest."""
-        variant = Variant(encoding=encoding, size=there.size, sha256=str(there.sha256))
         new = self._object(file, variant)
         if self._plan.published:  # its manifest names the headers that are there
             new = replace(new, headers=there.headers, metadata=there.metadata)
         self._send(there.key, new, self._store.put_again)
 
     def _object(self, file: ManifestFile, variant: Variant) -> NewObject:
-        metadata = object_metadata(file.cache_class, self._plan.manifest.build_id, file.sha256)
-        return NewObject(
-            key=variant_key(file.key, variant.encoding),
-            size=variant.size,
-            sha256=variant.sha256,
-            headers=replace(file.headers, content_encoding=variant.encoding),
-            metadata=variant_metadata(metadata, variant.sha256),
-        )
+        return variant_object(file, variant, self._plan.manifest.build_id)
 
     def _check(self) -> None:
         if self._stop.is_set():

@@ -6,15 +6,15 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import BinaryIO, TypeVar, cast
 
-from bluegreen_cdn.defaults import FILE_DIGEST_METADATA, SMALL_FILE_BYTES
+from bluegreen_cdn.defaults import SMALL_FILE_BYTES
 from bluegreen_cdn.domain.classification import CacheClass, ClassificationRules
 from bluegreen_cdn.domain.encodings import ENCODINGS, Variant, variant_key
-from bluegreen_cdn.domain.headers import object_metadata, variant_metadata
 from bluegreen_cdn.domain.healing import Healing, healing_conflict
 from bluegreen_cdn.domain.manifest import ManifestFile
 from bluegreen_cdn.errors import CloudError, CorruptCopy, ForeignState, NotFound, PublishError
 from bluegreen_cdn.publish.collect_condemned import Condemned
 from bluegreen_cdn.publish.compress import Compression, compress
+from bluegreen_cdn.publish.manifest_objects import file_object, variant_in, variant_object
 from bluegreen_cdn.publish.object_store import NewObject, ObjectStore, PutOutcome, StoredObject
 
 Outcome = TypeVar("Outcome")
@@ -36,7 +36,7 @@ class FileHealer:
         """Put one file and its variants; the file as it is there now."""
         file = healing.wanted
         if healing.moves:
-            new = _identity(build_id, file)
+            new = file_object(file, build_id)
             there = self._copy(healing.source.key, new)
             if there is not None:
                 self._check(build_id, file, there)
@@ -55,7 +55,7 @@ class FileHealer:
             found = self._there(file, encoding)
             if found is None and encoding in known:
                 source_key = variant_key(healing.source.key, encoding)
-                self._copy(source_key, _variant(build_id, file, known[encoding]))
+                self._copy(source_key, variant_object(file, known[encoding], build_id))
                 found = self._there(file, encoding)
             if found is not None:
                 variants[encoding] = found
@@ -118,13 +118,13 @@ class FileHealer:
         there = self._kept(variant_key(file.key, encoding))
         if there is None:
             return None
-        digest = there.metadata.get(FILE_DIGEST_METADATA)
-        if there.sha256 is None or digest != file.sha256 or there.headers.content_encoding != encoding:
+        variant = variant_in(there, file, encoding)
+        if variant is None:
             raise ForeignState(
                 f"object '{there.key}' of {self._store.name} is not the {encoding} variant of file {file.path!r}, "
                 f"which the edge will ask for: give the file another name, or remove the object"
             )
-        return Variant(encoding=encoding, size=there.size, sha256=there.sha256)
+        return variant
 
     def _compress(self, build_id: str, file: ManifestFile, source_key: str, encodings: list[str]) -> dict[str, Variant]:
         with tempfile.SpooledTemporaryFile(max_size=SMALL_FILE_BYTES) as body, ExitStack() as bodies:
@@ -134,7 +134,7 @@ class FileHealer:
             for each in made:
                 bodies.enter_context(each.body)
             for each in made:
-                self._store.put_if_absent(_variant(build_id, file, each.variant), each.body)
+                self._store.put_if_absent(variant_object(file, each.variant, build_id), each.body)
         found: dict[str, Variant] = {}
         for encoding in encodings:  # whoever was first has decided on the bytes
             variant = self._there(file, encoding)
@@ -145,24 +145,3 @@ class FileHealer:
                 )
             found[encoding] = variant
         return found
-
-
-def _identity(build_id: str, file: ManifestFile) -> NewObject:
-    return NewObject(
-        key=file.key,
-        size=file.size,
-        sha256=file.sha256,
-        headers=file.headers,
-        metadata=object_metadata(file.cache_class, build_id, file.sha256),
-    )
-
-
-def _variant(build_id: str, file: ManifestFile, variant: Variant) -> NewObject:
-    metadata = object_metadata(file.cache_class, build_id, file.sha256)
-    return NewObject(
-        key=variant_key(file.key, variant.encoding),
-        size=variant.size,
-        sha256=variant.sha256,
-        headers=replace(file.headers, content_encoding=variant.encoding),
-        metadata=variant_metadata(metadata, variant.sha256),
-    )

@@ -8,13 +8,14 @@ from typing import Any
 from bluegreen_cdn.domain.builds import content_digest
 from bluegreen_cdn.domain.classification import CacheClass, ClassificationRules
 from bluegreen_cdn.domain.header_rules import HeaderRules
-from bluegreen_cdn.domain.headers import ObjectHeaders, object_metadata
+from bluegreen_cdn.domain.headers import ObjectHeaders
 from bluegreen_cdn.domain.manifest import Manifest, ManifestFile, check_mode, manifest_key, object_key
 from bluegreen_cdn.domain.manifest_stream import ReadableManifest
 from bluegreen_cdn.errors import InvalidBuild
 from bluegreen_cdn.publish.collect_condemned import Condemned
 from bluegreen_cdn.publish.compress_plan import KnownVariants, NotedVariants, Precompress, check_no_variants
 from bluegreen_cdn.publish.copies import CopySources
+from bluegreen_cdn.publish.manifest_objects import file_object
 from bluegreen_cdn.publish.object_store import NewObject
 from bluegreen_cdn.publish.plan_known import KnownFiles
 from bluegreen_cdn.publish.plan_renames import Renames
@@ -56,14 +57,7 @@ class Upload:
     @property
     def object(self) -> NewObject:
         """What it becomes; made when it is asked for, because a plan of 100,000 of them is kept in memory."""
-        file = self.file
-        return NewObject(
-            key=file.key,
-            size=file.size,
-            sha256=file.sha256,
-            headers=file.headers,
-            metadata=object_metadata(file.cache_class, self.build_id, file.sha256),
-        )
+        return file_object(self.file, self.build_id)
 
     def to_json(self) -> dict[str, Any]:
         """The upload for other programs."""
