@@ -9,6 +9,7 @@ import io
 import itertools
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import hypothesis.strategies as st
@@ -376,12 +377,10 @@ def let_the_hook_take_what_is_condemned(patch: pytest.MonkeyPatch) -> None:
 def put_other_bytes_again(patch: pytest.MonkeyPatch) -> None:
     """What is condemned is compressed anew, though other manifests name its digest."""
 
-    def put_again(self: Any, file: Any, encoding: str, there: Any) -> None:
+    def put_again(self: Any, file: Any, variant: Variant, there: Any) -> None:
         data = self._store.get(there.key) + b"!"
-        digest = hashlib.sha256(data).hexdigest()
-        self._store.put_again(
-            self._object(file, Variant(encoding=encoding, size=len(data), sha256=digest)), io.BytesIO(data)
-        )
+        other = replace(variant, size=len(data), sha256=hashlib.sha256(data).hexdigest())
+        self._store.put_again(self._object(file, other), io.BytesIO(data))
 
     patch.setattr(compress_store.Variants, "_put_again", put_again)
 
