@@ -38,6 +38,19 @@ def test_only_news_is_noted_and_disagreement_is_visible() -> None:
     assert [(window.start, window.end, window.weight) for window in here.windows(9)] == [(3, 5, 1000), (5, 9, 0)]
 
 
+def test_a_weight_is_known_to_hold_until_it_was_last_asked_for() -> None:
+    here = release()
+    for asked, state in (
+        (1.0, routing(SECOND, BAD, 1000)),
+        (2.0, routing(SECOND, BAD, 1000)),
+        (3.0, routing(SECOND)),
+        (9.0, routing(SECOND)),
+    ):
+        observe(here, asked + 0.5, state, asked=asked)
+    # What happened between 2 and 3.5 nobody saw.
+    assert [(window.start, window.end, window.weight) for window in here.windows(20)] == [(1.5, 2, 1000), (3.5, 9, 0)]
+
+
 def test_the_time_from_alarm_to_weight_zero_everywhere() -> None:
     here = release()
     observe(here, 1, routing(SECOND, BAD, 1000))

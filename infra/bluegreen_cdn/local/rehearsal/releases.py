@@ -1,7 +1,7 @@
 """The releases of a rehearsal as they were observed: weights at the edge, alarm, rollback."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from bluegreen_cdn import defaults
@@ -27,12 +27,14 @@ class WeightMark:
         weight: The largest weight any location gives the build, in basis points.
         least: The smallest; equal to `weight` once the change has reached them all.
         share: The share of visitors that the weight means, hold-out taken off, in basis points.
+        until: When the locations were last asked and said so. Default: nobody noted it.
     """
 
     at: float
     weight: int
     least: int
     share: int
+    until: float | None = None
 
     @property
     def everywhere(self) -> bool:
@@ -99,9 +101,13 @@ class Release:
         return self.outcome if self.ended_as_expected else self.expected
 
     def windows(self, end: float) -> list[Window]:
-        """Cut the observed weights into the times in which all locations agreed."""
+        """Cut the observed weights into the times in which all locations agreed.
+
+        A weight is known to have held until they were last asked, not until they were found to have another.
+        """
         marks = self.weights
-        until = [mark.at for mark in marks[1:]] + [end] * bool(marks)
+        changed = [mark.at for mark in marks[1:]] + [end] * bool(marks)
+        until = [at if mark.until is None else min(mark.until, at) for mark, at in zip(marks, changed, strict=True)]
         return [
             Window(start=mark.at, end=stop, weight=mark.weight, share=mark.share)
             for mark, stop in zip(marks, until, strict=True)
@@ -161,16 +167,28 @@ class EdgeRouting:
         return 0, 0
 
 
-def observe(release: Release, at: float, locations: Mapping[str, EdgeRouting]) -> bool:
-    """Note what the locations say about a release; True when that is news."""
+def observe(release: Release, at: float, locations: Mapping[str, EdgeRouting], *, asked: float | None = None) -> bool:
+    """Note what the locations say about a release; True when that is news.
+
+    Args:
+        release: The release.
+        at: When they had said it, in seconds since the rehearsal began.
+        locations: What each of them has for routing state.
+        asked: When they were asked. Default: it is not known.
+    """
     if not locations:
         return False
     seen = [routing.weight_of(release.build_id) for routing in locations.values()]
     mark = WeightMark(
-        at=at, weight=max(w for w, _ in seen), least=min(w for w, _ in seen), share=max(share for _, share in seen)
+        at=at,
+        weight=max(weight for weight, _ in seen),
+        least=min(weight for weight, _ in seen),
+        share=max(share for _, share in seen),
+        until=asked,
     )
     last = release.weights[-1] if release.weights else None
     if last is not None and (last.weight, last.least, last.share) == (mark.weight, mark.least, mark.share):
+        release.weights[-1] = replace(last, until=asked)
         return False
     if last is None and mark.weight == 0:
         return False

@@ -58,10 +58,11 @@ class Watch:
     async def look(self) -> None:
         """Look once; a cloud that does not answer in time is asked again."""
         try:
+            asked = self._now()
             status = await asyncio.to_thread(self._edge_status)
             self.locations = read_locations(status)
             if self.release is not None:
-                observe(self.release, self._now(), self.locations)
+                observe(self.release, self._now(), self.locations, asked=asked)
             for event in await asyncio.to_thread(self._cloud_events, self._sequence):
                 self._sequence = max(self._sequence, int(event["sequence"]))
                 self._note(event)
