@@ -153,7 +153,7 @@ class Bench:
         self._buckets += 1
         name = f"bench-{self._buckets}"
         self._s3.create_bucket(Bucket=name)
-        self._s3.put_object(Bucket=name, Key="ready", Body=b"")
+        self._s3.put_object(Bucket=name, Key="ready", Body=b"ready")
         return name
 
     def _run(self, rows: dict[str, Row], name: str, command: list[str]) -> None:

@@ -35,6 +35,8 @@ UPLOAD_WORKERS = 16
 BULK_UPLOAD_WORKERS = 128
 """With obstore, whose threads wait for the network and not for each other."""
 HASH_WORKERS = 4
+READERS = 2
+"""Threads that read files of a folder at once while many upload: more hinder each other."""
 HASH_BATCH_FILES = 128
 """That a thread takes at once."""
 HASH_BUFFER_BYTES = 256 * 1024

@@ -3,11 +3,12 @@
 import hashlib
 import io
 import os
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, Self, cast
 
-from bluegreen_cdn.defaults import HASH_BATCH_FILES, HASH_BUFFER_BYTES, HASH_WORKERS, SMALL_FILE_BYTES
+from bluegreen_cdn.defaults import HASH_BATCH_FILES, HASH_BUFFER_BYTES, HASH_WORKERS, READERS, SMALL_FILE_BYTES
 from bluegreen_cdn.errors import FileChanged, InvalidBuild
 from bluegreen_cdn.publish.exact_stream import exact_stream
 from bluegreen_cdn.publish.parallel import for_each
@@ -30,6 +31,7 @@ class FolderSource:
         self._root = root
         self._top = os.path.join(root, "")
         self._name = f"build folder '{root}'"
+        self._reading = threading.BoundedSemaphore(READERS)
 
     @property
     def name(self) -> str:
@@ -76,8 +78,10 @@ class FolderSource:
         return 0
 
     def open(self, file: SourceFile) -> BinaryIO:
-        """The bytes of a file."""
+        """The bytes of a file; those of a small one are in memory."""
         try:
+            if file.size <= SMALL_FILE_BYTES:
+                return io.BytesIO(self._whole(file))
             stream = cast("BinaryIO", io.FileIO(self._top + file.path))
             size = os.fstat(stream.fileno()).st_size
         except OSError as error:
@@ -85,14 +89,34 @@ class FolderSource:
                 f"{self.name}: file {file.path!r} can no longer be read ({error.strerror}); nothing may write to the "
                 f"folder while it is published: build again, then publish again"
             ) from error
-        if size != file.size:
+        try:
+            self._check_same_size(file, size)
+        except FileChanged:
             stream.close()
+            raise
+        return exact_stream(stream, file, self.name)
+
+    def _whole(self, file: SourceFile) -> bytes:
+        """All bytes of a file."""
+        # Threads that upload gain nothing by reading at once: at each request of the system they wait for each other.
+        with self._reading:
+            stream = os.open(self._top + file.path, _READ)
+            try:
+                data = os.read(stream, file.size + 1)
+                while len(data) < file.size and (more := os.read(stream, file.size + 1 - len(data))):
+                    data += more
+                if len(data) != file.size:
+                    self._check_same_size(file, os.fstat(stream).st_size)
+            finally:
+                os.close(stream)
+        return data
+
+    def _check_same_size(self, file: SourceFile, size: int) -> None:
+        if size != file.size:
             raise FileChanged(
                 f"{self.name}: file {file.path!r} had {file.size} bytes and has {size} now; nothing may write to the "
                 f"folder while it is published: build again, then publish again"
             )
-        # Of a small file it is seen afterwards whether it was read whole.
-        return exact_stream(stream, file, self.name) if size > SMALL_FILE_BYTES else stream
 
     def __enter__(self) -> Self:
         """Nothing to open."""
