@@ -70,6 +70,8 @@ class Source:
             path: f"{text}{LONG}" for path, text in (("index.html", build), (first, first), (second, second))
         }
 
+    folder = None
+
     def listing(self) -> tuple[SourceFile, ...]:
         return tuple(
             SourceFile(path=path, size=len(text), sha256=hashlib.sha256(text.encode()).hexdigest())

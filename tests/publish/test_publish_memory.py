@@ -40,6 +40,7 @@ def text(path): return f"<p>{path}".encode()
 
 class Made:
     name = "the build"
+    folder = None
     def listing(self):
         paths = ["index.html", *(f"assets/chunks/{n // 500:03}/file-{n:08}AbCd.js" for n in range(int(sys.argv[1])))]
         return tuple(SourceFile(path=path, size=len(text(path)), sha256=hashlib.sha256(text(path)).hexdigest())

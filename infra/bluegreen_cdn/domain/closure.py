@@ -24,11 +24,15 @@ from bluegreen_cdn.domain.references import Reference, ReferenceKind, Scan, site
 from bluegreen_cdn.domain.references_css import scan_css
 from bluegreen_cdn.domain.references_html import scan_html
 from bluegreen_cdn.domain.references_json import scan_bundler_manifest, scan_web_manifest
-from bluegreen_cdn.domain.references_script import NEXT_BUILD_MANIFEST, scan_next_build_manifest, scan_script
+from bluegreen_cdn.domain.references_script import (
+    NEXT_BUILD_MANIFEST,
+    SCRIPTS,
+    scan_next_build_manifest,
+    scan_script,
+)
 from bluegreen_cdn.domain.requests import DocumentMode, Plan, plan_request
 
 _DOCUMENTS = (".html", ".htm")
-_SCRIPTS = (".js", ".mjs")
 _BUNDLER_MANIFESTS = {
     *("manifest.json", "asset-manifest.json", "assets-manifest.json", "webpack-assets.json"),
     *("stats.json", "webpack-stats.json", "build-manifest.json", "app-build-manifest.json"),
@@ -88,6 +92,7 @@ def find_closure(
     mode: DocumentMode,
     build_id: str | None = None,
     allow_missing: Iterable[str] = (),
+    known: Callable[[str], Scan | None] | None = None,
 ) -> Closure:
     """Follow every reference from the entries of a build.
 
@@ -98,13 +103,15 @@ def find_closure(
         mode: The site's document mode.
         build_id: The build's name, under which it may refer to itself as `/builds/<id>/…`. Default: it has none.
         allow_missing: Globs of paths that may be missing, such as `api/**`. Default: none.
+        known: What a script refers to, as `scan_script` finds it if it need not be certain; None if that is not known,
+            and the script is to be read. Default: of none it is known.
 
     Raises:
         InvalidRules: A glob that matches nothing.
     """
     for certain in (False, True):
         walk = _Walk(frozenset(paths), rules, mode, build_id, allow_missing)
-        walk.follow(read, certain=certain)
+        walk.follow(read, None if certain else known, certain=certain)
         if not (walk.missing or walk.elsewhere or walk.allowed or walk.unread):
             break
     return Closure(
@@ -144,7 +151,9 @@ class _Walk:
         self.unread: list[str] = []
         self.scanned = 0
 
-    def follow(self, read: Callable[[str], str | None], *, certain: bool) -> None:
+    def follow(
+        self, read: Callable[[str], str | None], known: Callable[[str], Scan | None] | None, *, certain: bool
+    ) -> None:
         """Read what can be reached, each file once for each role it has; see `scan_script` for `certain`."""
         waiting: deque[tuple[str, ReferenceKind]] = deque(self._roots())
         seen = set(waiting)
@@ -153,12 +162,15 @@ class _Walk:
             scan_text = _scanner(path, kind, certain)
             if scan_text is None:
                 continue
-            text = read(path)
-            if text is None:
-                self.unread.append(path)
-                continue
+            scan = known(path) if known is not None and scan_text is _scan_script_quickly else None
+            if scan is None:
+                text = read(path)
+                if text is None:
+                    self.unread.append(path)
+                    continue
+                scan = scan_text(text)
             self.scanned += 1
-            for found in self._look_up_all(path, scan_text(text)):
+            for found in self._look_up_all(path, scan):
                 if found not in seen:
                     seen.add(found)
                     waiting.append(found)
@@ -300,7 +312,7 @@ def _scanner(path: str, kind: ReferenceKind, certain: bool) -> Callable[[str], S
         return None
     if name == NEXT_BUILD_MANIFEST:
         return scan_next_build_manifest
-    if lowered.endswith(_SCRIPTS):
+    if lowered.endswith(SCRIPTS):
         return scan_script if certain else _scan_script_quickly
     if lowered.endswith(".css"):
         return scan_css

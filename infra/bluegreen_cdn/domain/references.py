@@ -6,6 +6,7 @@ What to look for stands in one file for each language: `references_html`, `refer
 
 from __future__ import annotations
 
+import codecs
 import re
 from dataclasses import dataclass
 from enum import StrEnum
@@ -60,6 +61,14 @@ class Scan:
 
     references: tuple[Reference, ...]
     base: str = ""
+
+
+def text_of(data: bytes) -> str:
+    """A file's text, as far as names in it matter."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return data.decode("utf-16", "replace")
+    # Browsers, too, put a replacement character where the bytes make no sense; names in ASCII survive any encoding.
+    return data.decode("utf-8", "replace")
 
 
 def site_url(target: str, base: str) -> str | None:

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 
 from bluegreen_cdn.domain.references import Reference, ReferenceKind, Scan
 
+SCRIPTS = (".js", ".mjs")
+"""What their names end in."""
 NEXT_BUILD_MANIFEST = "_buildManifest.js"
 
 _SPACE = r"(?:\s|/\*(?:(?!\*/)[\s\S])*+\*/|//[^\n]*\n)*+"

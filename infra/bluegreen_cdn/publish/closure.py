@@ -1,11 +1,11 @@
 """Check that a build has everything its documents lead to, before anything of it is published."""
 
-import codecs
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from bluegreen_cdn.defaults import MISSING_TARGETS_LISTED, SCAN_MAXIMUM_BYTES
 from bluegreen_cdn.domain.classification import ClassificationRules
 from bluegreen_cdn.domain.closure import Closure, Dangling, find_closure
+from bluegreen_cdn.domain.references import Scan, text_of
 from bluegreen_cdn.domain.requests import DocumentMode
 from bluegreen_cdn.errors import IncompleteBuild
 from bluegreen_cdn.publish.source import Source, SourceFile
@@ -19,6 +19,7 @@ def check_closure(
     mode: str,
     build_id: str | None = None,
     allow_missing: Iterable[str] = (),
+    known: Callable[[SourceFile], Scan | None] | None = None,
 ) -> Closure:
     """Follow every reference of a build's documents.
 
@@ -29,6 +30,7 @@ def check_closure(
         mode: How documents are found: `spa`, `directory` or `html`.
         build_id: The build's name, under which it may refer to itself as `/builds/<id>/…`. Default: it has none.
         allow_missing: Globs of paths that may be missing. Default: none.
+        known: What a script refers to, if that is known; see `find_closure`. Default: of none it is known.
 
     Raises:
         IncompleteBuild: Something is missing; the message has every referrer and target, up to a limit.
@@ -42,6 +44,7 @@ def check_closure(
         mode=DocumentMode.parse(mode),
         build_id=build_id,
         allow_missing=allow_missing,
+        known=None if known is None else lambda path: known(files[path]),
     )
     if closure.missing:
         raise IncompleteBuild(_incomplete(source.name, closure.missing))
@@ -69,10 +72,7 @@ def _text(source: Source, file: SourceFile) -> str | None:
         data = stream.read(file.size + 1)
         if len(data) < file.size:
             data += stream.read()
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return data.decode("utf-16", "replace")
-    # Browsers, too, put a replacement character where the bytes make no sense; names in ASCII survive any encoding.
-    return data.decode("utf-8", "replace")
+    return text_of(data)
 
 
 def _incomplete(source: str, missing: Sequence[Dangling]) -> str:

@@ -38,6 +38,11 @@ class FolderSource:
         """The folder, for messages."""
         return self._name
 
+    @property
+    def folder(self) -> Path:
+        """Where the files lie."""
+        return self._root
+
     def listing(self) -> tuple[SourceFile, ...]:
         """Every file, sorted by path, each read once for its digest."""
         files: list[SourceFile] = []

@@ -14,6 +14,7 @@ class MemorySource:
     """A build whose every file holds some text or bytes."""
 
     name = "the build"
+    folder = None
 
     def __init__(self, contents: Mapping[str, str | bytes]) -> None:
         """Take the contents by path."""

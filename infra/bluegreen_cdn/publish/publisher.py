@@ -30,6 +30,7 @@ from bluegreen_cdn.publish.heal import Healer
 from bluegreen_cdn.publish.object_store import ObjectStore
 from bluegreen_cdn.publish.plan import PublishPlan, plan_publish
 from bluegreen_cdn.publish.ports import BuildRegistry, Progress
+from bluegreen_cdn.publish.scan_ahead import ScansAhead
 from bluegreen_cdn.publish.source import Source
 
 
@@ -122,32 +123,42 @@ def plan_for(
         check_build_id(build_id)
     rules = rules or ClassificationRules.default()
     headers = headers or HeaderRules()
-    listing = source.listing()
-    # Named by all of its files, so that one folder has one name whatever is left out of it.
-    build_id = build_id or content_build_id((file.path, file.sha256) for file in listing)
-    published = [file for file in listing if headers.publishes(file.path)]
-    # Before the manifests: one that is read after this and is condemned was condemned since, and outlasts any publish.
-    condemned = Condemned.load(store)
-    plan = plan_publish(
-        build_id,
-        published,
-        rules=rules,
-        mode=mode,
-        headers=headers,
-        retained=lambda files: retained_manifests(store, first=build_id, known=files),
-        source=source.name,
-        precompress=precompress,
-    )
-    plan = heed(plan, condemned, published)
-    if plan.other_rules and plan.revives:
-        raise BuildConflict(
-            f"build {build_id!r} exists by other classification rules, and retention has condemned it: publish this "
-            f"one under another build id"
+    with ScansAhead(source.folder) as ahead:
+        listing = source.listing()
+        # Named by all of its files, so that one folder has one name whatever is left out of it.
+        build_id = build_id or content_build_id((file.path, file.sha256) for file in listing)
+        published = [file for file in listing if headers.publishes(file.path)]
+        # Before the manifests: one that is read after this and is condemned was condemned since, and outlasts any
+        # publish.
+        condemned = Condemned.load(store)
+        plan = plan_publish(
+            build_id,
+            published,
+            rules=rules,
+            mode=mode,
+            headers=headers,
+            retained=lambda files: retained_manifests(store, first=build_id, known=files),
+            source=source.name,
+            precompress=precompress,
         )
-    if plan.published:
-        return plan
-    closure = check_closure(source, published, rules=rules, mode=mode, build_id=build_id, allow_missing=allow_missing)
-    return replace(plan, warnings=(*plan.warnings, *closure_warnings(closure)))
+        plan = heed(plan, condemned, published)
+        if plan.other_rules and plan.revives:
+            raise BuildConflict(
+                f"build {build_id!r} exists by other classification rules, and retention has condemned it: publish "
+                f"this one under another build id"
+            )
+        if plan.published:
+            return plan
+        closure = check_closure(
+            source,
+            published,
+            rules=rules,
+            mode=mode,
+            build_id=build_id,
+            allow_missing=allow_missing,
+            known=ahead.scan,
+        )
+        return replace(plan, warnings=(*plan.warnings, *closure_warnings(closure)))
 
 
 def retained_manifests(

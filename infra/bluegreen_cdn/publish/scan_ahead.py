@@ -1,0 +1,135 @@
+"""Look through the scripts of a large folder in a process of its own, while this one hashes the files and plans.
+
+One Python runs on one core, and what scripts refer to takes a third of the time before the first file is sent. Nothing
+depends on that process: what it has not said in time, or could not read, is looked through where it is asked for, and
+so is everything where no process can be started.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Self
+
+from bluegreen_cdn.defaults import (
+    SCAN_AHEAD_BATCH_FILES,
+    SCAN_AHEAD_MAXIMUM_FILES,
+    SCAN_AHEAD_MINIMUM_FILES,
+    SCAN_MAXIMUM_BYTES,
+)
+from bluegreen_cdn.domain.references import Reference, ReferenceKind, Scan, text_of
+from bluegreen_cdn.domain.references_script import SCRIPTS, scan_script
+
+if TYPE_CHECKING:
+    import subprocess
+
+    from bluegreen_cdn.publish.source import SourceFile
+
+
+class ScansAhead:
+    """What the scripts of a folder refer to, as far as it is known by now. A context manager; ends the process.
+
+    Args:
+        folder: The folder; None for a build that is not in one, of which nothing is known ahead.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        self._found: dict[str, list[Any]] = {}
+        self._process: subprocess.Popen[bytes] | None = None
+        if folder is not None and (os.cpu_count() or 1) > 1 and _is_large(folder):
+            self._process = _start(folder)
+
+    def scan(self, file: SourceFile) -> Scan | None:
+        """What a script refers to, as `scan_script` finds it if it need not be certain; None if it is not known."""
+        size, references = self._found.get(file.path, (None, ()))
+        if size != file.size:
+            return None
+        return Scan(tuple(Reference(target, ReferenceKind(kind), above) for target, kind, above in references))
+
+    def __enter__(self) -> Self:
+        """Begin to take what the process says."""
+        if self._process is not None and self._process.stdout is not None:
+            threading.Thread(target=self._take, args=(self._process.stdout,), daemon=True).start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Nobody asks any more."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def _take(self, said: IO[bytes]) -> None:
+        with said:
+            for line in said:
+                # The process may have been ended in the middle of a line.
+                if not line.endswith(b"\n") or len(self._found) >= SCAN_AHEAD_MAXIMUM_FILES:
+                    return
+                self._found.update(json.loads(line))
+
+
+def scan_folder(folder: str) -> Iterator[Mapping[str, list[Any]]]:
+    """Size and references of the scripts in a folder, some at a time, by their paths."""
+    top = os.path.join(folder, "")
+    scripts = (path for path in _paths(top) if path.lower().endswith(SCRIPTS))
+    while batch := list(islice(scripts, SCAN_AHEAD_BATCH_FILES)):
+        found: dict[str, list[Any]] = {}
+        for path in batch:
+            try:
+                with open(top + path, "rb", buffering=0) as stream:
+                    data = stream.read(SCAN_MAXIMUM_BYTES + 1)
+            except OSError:  # whoever is asked for the file says so
+                continue
+            if len(data) <= SCAN_MAXIMUM_BYTES:
+                references = scan_script(text_of(data), certain=False).references
+                found[path] = [len(data), [(each.target, each.kind, each.from_above) for each in references]]
+        yield found
+
+
+def _paths(top: str, folder: str = "") -> Iterator[str]:
+    """The paths of files. Behind links nothing is looked for: whether they may be followed is not known here."""
+    with os.scandir(top + folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield from _paths(top, f"{folder}{entry.name}/")
+            elif entry.is_file(follow_symlinks=False):
+                yield folder + entry.name
+
+
+def _is_large(folder: Path) -> bool:
+    """Whether a process is worth its start."""
+    try:
+        return next(islice(_paths(os.path.join(folder, "")), SCAN_AHEAD_MINIMUM_FILES - 1, None), None) is not None
+    except OSError:  # whoever lists the folder says so
+        return False
+
+
+def _start(folder: Path) -> subprocess.Popen[bytes] | None:
+    import subprocess  # takes a while, and few builds are large
+
+    package = str(Path(__file__).parents[2])
+    paths = os.pathsep.join(filter(None, (package, os.environ.get("PYTHONPATH"))))
+    try:
+        return subprocess.Popen(  # noqa: S603  our own module
+            [sys.executable, "-m", __name__, str(folder)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=os.environ | {"PYTHONPATH": paths},
+        )
+    except OSError:
+        return None
+
+
+def main() -> None:
+    """Say what the scripts of a folder refer to, a line of JSON for some files at a time."""
+    for found in scan_folder(sys.argv[1]):
+        print(json.dumps(found), flush=True)
+
+
+if __name__ == "__main__":
+    main()
