@@ -45,8 +45,4 @@ def test_only_another_build_is_checked(synthesise: Any) -> None:
 def test_it_may_look_at_what_the_hook_looks_at_and_at_its_own_stack(templates: Any) -> None:
     check, hook = (rights(templates, f"Site{role}Role") for role in ("CheckHandler", "HooksBefore"))
     assert check - hook == {("cloudformation:DescribeStacks", "<AWS::StackId>")}
-    assert {action for action, _ in hook - check} == {
-        "cloudwatch:DescribeAlarms",
-        "cloudwatch:GetMetricData",
-        "codedeploy:PutLifecycleEventHookExecutionStatus",
-    }
+    assert {action for action, _ in hook - check} == {"codedeploy:PutLifecycleEventHookExecutionStatus"}

@@ -117,7 +117,7 @@ def test_whoever_looks_at_alarms_may_ask_for_composite_ones(templates: Any) -> N
         for logical_id, statement in statements(templates["web"])
         if "cloudwatch:DescribeAlarms" in listed(statement["Action"])
     }
-    assert len(watchers) == 4, "CodeDeploy, the sync and both hooks"
+    assert len(watchers) == 5, "CodeDeploy, the sync, the release check and both hooks"
     assert set(watchers.values()) == {"*"}
 
 

@@ -8,12 +8,15 @@ import pytest
 
 from bluegreen_cdn import defaults
 from bluegreen_cdn.domain.control import CHECKS, OutcomeKind, outcome_key
+from bluegreen_cdn.domain.expressions import Role
 from bluegreen_cdn.domain.observation import AliasTraffic, DeploymentStatus
+from bluegreen_cdn.domain.verdict import SCRIPT_ERRORS
 from bluegreen_cdn.errors import (
     AccessDenied,
     BlueGreenError,
     CloudError,
     NotFound,
+    ReleaseError,
     ReleaseInProgress,
     VerificationFailed,
 )
@@ -144,10 +147,27 @@ def test_another_release_in_progress_refuses_and_a_rollback_in_progress_does_not
     ask(plane)
 
 
-def test_alarms_and_the_window_are_left_to_the_hook(plane: Any) -> None:
+def test_it_is_quiet_before_the_alias_is_touched(plane: Any, lines: Any) -> None:
+    """While a hook waits, the last candidate's reports may set an alarm off once more, which ends the release."""
+    began = plane.clock.now()
+    plane.reports.reports.append((began - 10, Role.CANDIDATE, SCRIPT_ERRORS, 3))
     plane.alarms.ringing = {"worse"}
-    plane.reports.failing = CloudError("cloudwatch GetMetricData failed")
+    plane.clock.on_sleep = lambda: plane.clock.now() - began > 60 and plane.alarms.ringing.clear()
     ask(plane)
+    assert plane.clock.now() - began >= 350, "five minutes after the last report, and one for whole minutes"
+    said = [line["why"] for line in lines() if line["what"] == "waiting for quiet"]
+    assert "worse in alarm before the release has begun" in said[0]
+    assert "3 page loads and errors of an earlier candidate" in said[-1]
+    assert plane.outcome is None
+
+
+def test_what_does_not_become_quiet_is_said(plane: Any) -> None:
+    plane.alarms.ringing = {"worse"}
+    with pytest.raises(
+        ReleaseError, match="worse in alarm before the release has begun; deploy again when it is quiet"
+    ):
+        ask(plane)
+    assert plane.outcome.reason.startswith("worse in alarm")
 
 
 def test_what_cannot_be_read_on_the_way_forward_refuses_and_says_so(plane: Any) -> None:

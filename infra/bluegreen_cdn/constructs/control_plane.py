@@ -84,6 +84,10 @@ class ControlPlane:
             self.allow_reading_reports(handler)
         self.allow_reading_releases(handler)
         handler.allow(["codedeploy:PutLifecycleEventHookExecutionStatus"], [self.release.deployment_group_arn])
+        self.allow_reading_alarms(handler)
+
+    def allow_reading_alarms(self, handler: HandlerFunction) -> None:
+        """Let a function see which alarms are on."""
         handler.allow(["cloudwatch:DescribeAlarms"], EVERY_ALARM)
 
     def allow_reading_releases(self, handler: HandlerFunction) -> None:

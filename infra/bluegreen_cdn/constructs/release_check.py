@@ -16,9 +16,10 @@ CHECK_TIMEOUT_MINUTES = 15
 class ReleaseCheck(Construct):
     """Verifies a new build in every region and fetches it through the distribution, when the stack is updated.
 
-    CodeDeploy's first hook looks at the same, and at more; but CodeDeploy takes a yes or a no, and whoever deploys
-    learns no more than that. The reason why a custom resource has failed is in the stack's event, and `cdk deploy`
-    prints it.
+    Then it waits until no alarm is on and nothing of the last candidate is in the verdict's window. CodeDeploy's first
+    hook looks at the same, and at more; but CodeDeploy takes a release back for any alarm while a hook waits, it takes
+    a yes or a no, and whoever deploys learns no more than that. The reason why a custom resource has failed is in the
+    stack's event, and `cdk deploy` prints it.
 
     Attributes:
         function: Looks.
@@ -46,6 +47,9 @@ class ReleaseCheck(Construct):
         )
         control_plane.allow_reading_releases(handler)
         control_plane.allow_verifying(handler)
+        # It waits until the alarms are quiet and the verdict's window is empty.
+        control_plane.allow_reading_alarms(handler)
+        control_plane.allow_reading_reports(handler)
         # It notes why it has refused.
         control_plane.allow_steering(handler)
         # A stack that goes back is let through.

@@ -1,20 +1,26 @@
 """CodeDeploy's BeforeAllowTraffic: no weight moves before every replica is proven, and the way through the edge to it.
 
-The stack's release check has looked at most of this before the alias was touched; here is looked at once more what may
-have changed since, with everything that passes by itself. What is wrong is named in the log and in the KeyValueStore's
-value `outcome`; CodeDeploy itself only takes a yes or a no.
+The stack's release check has looked at most of this before the alias was touched; here is looked once more, for what
+may have changed since. What is wrong is named in the log and in the KeyValueStore's value `outcome`; CodeDeploy itself
+only takes a yes or a no.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from bluegreen_cdn import defaults
 from bluegreen_cdn.domain.control import OutcomeKind
-from bluegreen_cdn.domain.expressions import Role
-from bluegreen_cdn.domain.observation import Alarm, Deployment
-from bluegreen_cdn.domain.verdict import METRIC_NAMES
+from bluegreen_cdn.domain.observation import Deployment
 from bluegreen_cdn.errors import ReleaseError, ReleaseInProgress
-from bluegreen_cdn.handlers.candidate_check import Deadline, check_alone, keep_outcome, prove, reason_of
+from bluegreen_cdn.handlers.candidate_check import (
+    Deadline,
+    check_alone,
+    keep_outcome,
+    longest_wait_seconds,
+    names_of,
+    prove,
+    reason_of,
+    wait_for_quiet,
+)
 from bluegreen_cdn.handlers.journal import log
 from bluegreen_cdn.handlers.settings import Cloud, cloud
 from bluegreen_cdn.handlers.sync import observe, sync_once
@@ -59,18 +65,13 @@ def run(here: Cloud, deployment_id: str, execution: str, seconds_left: Callable[
 
 
 def _check(here: Cloud, release: Deployment, seconds_left: Callable[[], float]) -> None:
-    deadline = Deadline(here, seconds_left, here.clock.seconds(_longest_wait_seconds(here)))
+    deadline = Deadline(here, seconds_left, here.clock.seconds(longest_wait_seconds(here)))
     _check_nothing_else_in_progress(here, release)
     _check_alarms_exist(here)
-    _wait_for_quiet(here, deadline)
+    wait_for_quiet(here, deadline)
     prove(here, release.target, deadline, seconds_left)
     if ringing := here.alarms.on():
-        raise ReleaseError(f"{_names(ringing)} came on while the build was checked; deploy again when it is quiet")
-
-
-def _longest_wait_seconds(here: Cloud) -> float:
-    window = here.settings.verdict_period_seconds + defaults.WINDOW_MARGIN_SECONDS
-    return max(defaults.VERIFY_WAIT_MINUTES * 60, window + defaults.WINDOW_MARGIN_SECONDS)
+        raise ReleaseError(f"{names_of(ringing)} came on while the build was checked; deploy again when it is quiet")
 
 
 def _check_nothing_else_in_progress(here: Cloud, release: Deployment) -> None:
@@ -95,33 +96,3 @@ def _check_alarms_exist(here: Cloud) -> None:
             f"alarm {', '.join(missing)} does not exist, so nobody would watch the release; "
             f"deploy the site's stack again"
         )
-
-
-def _wait_for_quiet(here: Cloud, deadline: Deadline) -> None:
-    """Wait until no alarm is on and the verdict's window has nothing of the last candidate in it.
-
-    Metrics know roles, not builds: what was reported of the last candidate would be held against this one.
-    """
-    while noise := _noise(here):
-        if not deadline.wait():
-            raise ReleaseError(f"{noise}; deploy again when it is quiet")
-        log("waiting for quiet", why=noise)
-
-
-def _noise(here: Cloud) -> str | None:
-    ringing = here.alarms.on()
-    if ringing:
-        return f"{_names(ringing)} in alarm before the release has begun"
-    window = here.settings.verdict_period_seconds
-    since = here.clock.now() - here.clock.seconds(window + defaults.WINDOW_MARGIN_SECONDS)
-    reports = here.reports.total(Role.CANDIDATE, METRIC_NAMES, since=since)
-    if reports:
-        return (
-            f"{reports} page loads and errors of an earlier candidate are still in the verdict's window of "
-            f"{window // 60} minutes and would be held against this one"
-        )
-    return None
-
-
-def _names(alarms: Sequence[Alarm]) -> str:
-    return ", ".join(alarm.name for alarm in alarms)

@@ -7,8 +7,16 @@ from collections.abc import Callable, Sequence
 
 from bluegreen_cdn import defaults
 from bluegreen_cdn.domain.control import CHECKS, Outcome, OutcomeKind, next_check, outcome_key
-from bluegreen_cdn.domain.observation import Deployment
-from bluegreen_cdn.errors import BlueGreenError, PreconditionFailed, ReleaseInProgress, VerificationFailed
+from bluegreen_cdn.domain.expressions import Role
+from bluegreen_cdn.domain.observation import Alarm, Deployment
+from bluegreen_cdn.domain.verdict import METRIC_NAMES
+from bluegreen_cdn.errors import (
+    BlueGreenError,
+    PreconditionFailed,
+    ReleaseError,
+    ReleaseInProgress,
+    VerificationFailed,
+)
 from bluegreen_cdn.handlers.journal import log
 from bluegreen_cdn.handlers.settings import Cloud
 from bluegreen_cdn.handlers.smoke import smoke_fetch
@@ -58,6 +66,36 @@ def check_alone(here: Cloud, build: str, others: Sequence[Deployment]) -> None:
             f"build {build} cannot be let in: deployment {running[0].id} of build {running[0].target} is in "
             f"progress; wait for it, or take it back (bluegreen rollback --site {here.settings.site})"
         )
+
+
+def longest_wait_seconds(here: Cloud) -> float:
+    """How long replicas, alarms and the verdict's window are waited for, unscaled."""
+    window = here.settings.verdict_period_seconds + defaults.WINDOW_MARGIN_SECONDS
+    return max(defaults.VERIFY_WAIT_MINUTES * 60, window + defaults.WINDOW_MARGIN_SECONDS)
+
+
+def wait_for_quiet(here: Cloud, deadline: Deadline) -> None:
+    """Wait until no alarm is on and the verdict's window has nothing of the last candidate in it.
+
+    Metrics know roles, not builds: what was reported of the last candidate would be held against this one.
+
+    Args:
+        here: The cloud.
+        deadline: How long it is waited.
+
+    Raises:
+        ReleaseError: It did not become quiet; the message names what is on, or how much is in the window.
+        CloudError: The cloud refused.
+    """
+    while noise := _noise(here):
+        if not deadline.wait():
+            raise ReleaseError(f"{noise}; deploy again when it is quiet")
+        log("waiting for quiet", why=noise)
+
+
+def names_of(alarms: Sequence[Alarm]) -> str:
+    """Alarms in words."""
+    return ", ".join(alarm.name for alarm in alarms)
 
 
 def prove(here: Cloud, build: str, deadline: Deadline, seconds_left: Callable[[], float]) -> None:
@@ -116,6 +154,21 @@ def keep_outcome(here: Cloud, build: str, deployment: str | None, kind: OutcomeK
             return
     except BlueGreenError as error:
         log("outcome not kept", deployment=deployment, why=str(error))
+
+
+def _noise(here: Cloud) -> str | None:
+    ringing = here.alarms.on()
+    if ringing:
+        return f"{names_of(ringing)} in alarm before the release has begun"
+    window = here.settings.verdict_period_seconds
+    since = here.clock.now() - here.clock.seconds(window + defaults.WINDOW_MARGIN_SECONDS)
+    reports = here.reports.total(Role.CANDIDATE, METRIC_NAMES, since=since)
+    if reports:
+        return (
+            f"{reports} page loads and errors of an earlier candidate are still in the verdict's window of "
+            f"{window // 60} minutes and would be held against this one"
+        )
+    return None
 
 
 def _incomplete(found: Verification) -> str:

@@ -1,9 +1,10 @@
 """Custom resource: say why a candidate is not fit to be let in, before the alias is touched.
 
 Property: `BuildId`; the rest is in the environment, as for the hooks. A refusal is CloudFormation's reason for the
-failed resource, which `cdk deploy` prints. Whatever passes by itself (alarms, the verdict's window, what the traffic
-sync has to tidy away) is left to CodeDeploy's hook. Nothing is looked at where nobody would be let in: at the first
-deploy, by a stack that goes back, and for a build that is live already.
+failed resource, which `cdk deploy` prints. It is quiet before the alias is touched, because CodeDeploy takes a
+release back for any alarm from its first moment on: what the last candidate's reports still set off while a hook waited
+would end this one. What the traffic sync has to tidy away is left to the hook. Nothing is looked at where nobody would
+be let in: at the first deploy, by a stack that goes back, and for a build that is live already.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,7 +16,15 @@ from bluegreen_cdn.domain.builds import check_build_id
 from bluegreen_cdn.domain.control import OutcomeKind
 from bluegreen_cdn.domain.routing import RoutingState
 from bluegreen_cdn.errors import AccessDenied, CloudError, NotFound
-from bluegreen_cdn.handlers.candidate_check import Deadline, check_alone, keep_outcome, prove, reason_of
+from bluegreen_cdn.handlers.candidate_check import (
+    Deadline,
+    check_alone,
+    keep_outcome,
+    longest_wait_seconds,
+    prove,
+    reason_of,
+    wait_for_quiet,
+)
 from bluegreen_cdn.handlers.custom_resource import ResourceAnswer, ResourceRequest, custom_resource
 from bluegreen_cdn.handlers.journal import log
 from bluegreen_cdn.handlers.settings import Cloud, cloud
@@ -58,7 +67,7 @@ def run(
     try:
         if _is_candidate(here, build):
             _prove(here, build, seconds_left)
-            log("candidate is complete", build=build)
+            log("candidate may be let in", build=build)
     except Exception as error:
         why = reason_of(error)
         log("release refused", build=build, why=why)
@@ -69,10 +78,12 @@ def run(
 
 def _prove(here: Cloud, build: str, seconds_left: Callable[[], float]) -> None:
     rights = Deadline(here, seconds_left, here.clock.seconds(defaults.RIGHTS_WAIT_SECONDS))
-    deadline = Deadline(here, seconds_left, here.clock.minutes(defaults.VERIFY_WAIT_MINUTES))
+    replicas = Deadline(here, seconds_left, here.clock.minutes(defaults.VERIFY_WAIT_MINUTES))
+    quiet = Deadline(here, seconds_left, here.clock.seconds(longest_wait_seconds(here)))
     while True:
         try:
-            return prove(here, build, deadline, seconds_left)
+            prove(here, build, replicas, seconds_left)
+            return wait_for_quiet(here, quiet)
         except AccessDenied as error:
             if not rights.wait():
                 raise
