@@ -32,7 +32,7 @@ rehearse: setup
 	@$(BIN)/bluegreen rehearse $(ARGS)
 
 test: lint
-	@CDK_VALIDATION=false $(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	@CDK_VALIDATION=false $(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 test-scale: setup
 	@$(BIN)/python -m pytest -m scale $(ARGS)

@@ -15,6 +15,21 @@ settings.register_profile("steady", deadline=None, suppress_health_check=[Health
 settings.load_profile("steady")
 
 
+LONGEST = ("rehearsal", "deploys")
+"""Groups of tests that mostly wait, for minutes: each begins with one of the workers, or one would end alone."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest."""
+
+    def place(item: pytest.Item) -> int:
+        groups = [mark.args[0] for mark in item.iter_markers("xdist_group")]
+        return min((LONGEST.index(group) for group in groups if group in LONGEST), default=len(LONGEST))
+
+    items.sort(key=place)
+
+
 @pytest.fixture(scope="session")
 def seaweedfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """SeaweedFS, which checks signatures and checksums; skips where it is not installed."""
