@@ -98,7 +98,7 @@ bucket, key, build = sys.argv[1:]
 properties = {"Rules": json.dumps(ClassificationRules.default().to_json()), "Mode": "spa",
     "SourceBucket": bucket, "SourceKey": key}
 request = ResourceRequest(type="Create", properties=properties)
-publish._publish_asset(request, build, S3ObjectStore(bucket), MemoryRegistry())
+publish._publish_asset(request, build, S3ObjectStore(bucket), MemoryRegistry(), lambda: 840.0)
 """
 
 

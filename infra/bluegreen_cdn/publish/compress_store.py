@@ -7,6 +7,7 @@ lies there, so that a manifest always says what visitors get.
 import tempfile
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import BinaryIO, TypeVar, cast
@@ -54,8 +55,9 @@ class Variants:
     ) -> None:
         self._plan, self._source, self._store = plan, source, store
         self._effort = effort
-        # More threads than cores wait for the network; only so many compress, and hold what compressors need.
-        self._cores = threading.BoundedSemaphore(cores or processors())
+        # More threads than cores wait for the network; only so many compress, and hold what compressors need. They are
+        # always the same ones, because the memory that each thread has had is kept for it.
+        self._cores = ThreadPoolExecutor(cores or processors(), "compress")
         self._lock = threading.Lock()
         self._stop = stop or threading.Event()
         self._there: dict[str, tuple[Variant, ...]] = {}
@@ -150,16 +152,18 @@ class Variants:
             return put(new, cast(BinaryIO, body))
 
     def _compressed(self, one: Precompress, encodings: list[str]) -> list[CompressedFile]:
-        with self._cores:
-            self._check()
-            with self._source.open(one.source) as stream:
-                made = compress(
-                    stream, encodings, self._effort, path=one.file.path, sha256=one.file.sha256, check=self._check
-                )
+        made = self._cores.submit(self._compress, one, encodings).result()
         with self._lock:
             self.compressed_files += 1
             self.compressed_bytes += one.size
         return made
+
+    def _compress(self, one: Precompress, encodings: list[str]) -> list[CompressedFile]:
+        self._check()
+        with self._source.open(one.source) as stream:
+            return compress(
+                stream, encodings, self._effort, path=one.file.path, sha256=one.file.sha256, check=self._check
+            )
 
     def _stored(self, file: ManifestFile, made: CompressedFile) -> Variant:
         new = self._object(file, made.variant)
