@@ -194,6 +194,22 @@ def test_rights_that_the_deploy_has_just_given_are_waited_for_and_not_for_long(p
         ask(plane)
 
 
+def test_for_a_right_on_alarms_no_object_is_looked_at_again(plane: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    began, proofs, ringing = plane.clock.now(), [], plane.alarms.on
+
+    def not_yet() -> Any:
+        if plane.clock.now() - began < 30:
+            raise AccessDenied("cloudwatch DescribeAlarms failed")
+        return ringing()
+
+    prove = check.prove
+    monkeypatch.setattr(check, "prove", lambda *given: proofs.append(given) or prove(*given))
+    plane.alarms.on = not_yet
+    ask(plane)
+    assert 30 <= plane.clock.now() - began < 40
+    assert len(proofs) == 1
+
+
 def test_cloudformation_is_told_the_reason_and_before_its_own_watchdog(
     plane: Any, formation: Any, context: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

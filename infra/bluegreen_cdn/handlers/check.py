@@ -80,14 +80,19 @@ def _prove(here: Cloud, build: str, seconds_left: Callable[[], float]) -> None:
     rights = Deadline(here, seconds_left, here.clock.seconds(defaults.RIGHTS_WAIT_SECONDS))
     replicas = Deadline(here, seconds_left, here.clock.minutes(defaults.VERIFY_WAIT_MINUTES))
     quiet = Deadline(here, seconds_left, here.clock.seconds(longest_wait_seconds(here)))
-    while True:
-        try:
-            prove(here, build, replicas, seconds_left)
-            return wait_for_quiet(here, quiet)
-        except AccessDenied as error:
-            if not rights.wait():
-                raise
-            log("waiting for rights", build=build, why=str(error))
+
+    def once_allowed(look: Callable[[], None]) -> None:
+        while True:
+            try:
+                return look()
+            except AccessDenied as error:
+                if not rights.wait():
+                    raise
+                log("waiting for rights", build=build, why=str(error))
+
+    # Apart, so that every object is not looked at again for want of a right on alarms.
+    once_allowed(lambda: prove(here, build, replicas, seconds_left))
+    once_allowed(lambda: wait_for_quiet(here, quiet))
 
 
 def _goes_back(stack_id: str, status: Callable[[str], str]) -> bool:
