@@ -4,6 +4,8 @@ The edge sees a name only, so a file has both variants or none, by its extension
 """
 
 import re
+import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -60,6 +62,24 @@ class Variant:
         if not isinstance(sha256, str) or re.fullmatch("[0-9a-f]{64}", sha256) is None:
             raise ValueError(f"sha256 of the variant in {encoding!r} is {sha256!r}")
         return cls(encoding=encoding, size=size, sha256=sha256)
+
+
+_PACKED = struct.Struct("Q32s" * len(ENCODINGS))
+
+
+def pack_variants(variants: Mapping[str, Variant]) -> bytes:
+    """All variants of a file, by encoding, in a fifth of the memory: a build may have 100,000 such files."""
+    each = (variants[encoding] for encoding in ENCODINGS)
+    return _PACKED.pack(*(part for one in each for part in (one.size, bytes.fromhex(one.sha256))))
+
+
+def unpack_variants(packed: bytes) -> tuple[Variant, ...]:
+    """The variants that were packed, the better one first."""
+    parts = iter(_PACKED.unpack(packed))
+    return tuple(
+        Variant(encoding=encoding, size=size, sha256=digest.hex())
+        for encoding, size, digest in zip(ENCODINGS, parts, parts, strict=True)
+    )
 
 
 def is_compressible(path: str) -> bool:

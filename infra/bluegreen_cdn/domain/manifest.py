@@ -6,10 +6,10 @@ publishers of the same build write the same manifest, and a repeated publish can
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from json.encoder import encode_basestring as _quoted
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from bluegreen_cdn.defaults import DOCUMENT_MODES
 from bluegreen_cdn.domain.builds import check_build_id
@@ -130,6 +130,26 @@ class ManifestFile:
         return file
 
 
+class ReadableManifest(Protocol):
+    """A manifest whose files are gone through: a `Manifest`, or one whose files are made or read meanwhile."""
+
+    @property
+    def build_id(self) -> str:
+        """The build's name."""
+
+    @property
+    def mode(self) -> str:
+        """How documents are found."""
+
+    @property
+    def rules(self) -> ClassificationRules:
+        """The classification rules that chose the keys."""
+
+    @property
+    def files(self) -> Iterable[ManifestFile]:
+        """Every file, sorted by path."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
     """What a build consists of.
@@ -160,17 +180,7 @@ class Manifest:
 
     def to_json_bytes(self) -> bytes:
         """The manifest's object: the same bytes for the same build, always."""
-        return b"".join(self.json_lines())
-
-    def json_lines(self) -> Iterator[bytes]:
-        """The manifest's object, a line at a time."""
-        head = {"format": self.format, "build_id": self.build_id, "mode": self.mode, "rules": self.rules.to_json()}
-        yield f'{_json(head)[:-1]},"files":[\n'.encode()
-        last = len(self.files) - 1
-        for number, file in enumerate(self.files):
-            yield f"{file.to_json_text()}{',' if number < last else ''}\n".encode()
-        # Of no files, too, the object ends as it always has.
-        yield b"]}\n" if self.files else b"\n]}\n"
+        return b"".join(manifest_lines(self))
 
     @classmethod
     def from_json_bytes(cls, data: bytes) -> Self:
@@ -207,6 +217,19 @@ class Manifest:
         if len({file.path for file in manifest.files}) != len(manifest.files):
             raise ForeignState(_foreign("it names a path twice"))
         return manifest
+
+
+def manifest_lines(manifest: ReadableManifest) -> Iterator[bytes]:
+    """A manifest's object, piece by piece: the same bytes for the same build, always."""
+    rules = manifest.rules.to_json()
+    head = {"format": MANIFEST_FORMAT, "build_id": manifest.build_id, "mode": manifest.mode, "rules": rules}
+    yield f'{_json(head)[:-1]},"files":['.encode()
+    between = "\n"
+    for file in manifest.files:
+        yield f"{between}{file.to_json_text()}".encode()
+        between = ",\n"
+    # Of no files, too, the object ends as it always has.
+    yield b"\n]}\n" if between != "\n" else b"\n\n]}\n"
 
 
 def manifest_key(build_id: str) -> str:

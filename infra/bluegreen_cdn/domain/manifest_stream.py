@@ -6,7 +6,7 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import Self
 
 from bluegreen_cdn.domain.classification import CacheClass, ClassificationRules
 from bluegreen_cdn.domain.manifest import Manifest, ManifestFile
@@ -15,26 +15,6 @@ from bluegreen_cdn.errors import ForeignState
 _OPENS = b'"files":['
 _CLOSES = b"]}"
 _BEGINS = '{"path":"'
-
-
-class ReadableManifest(Protocol):
-    """A manifest whose files are gone through once: a `Manifest`, or one that is read as it is gone through."""
-
-    @property
-    def build_id(self) -> str:
-        """The build's name."""
-
-    @property
-    def mode(self) -> str:
-        """How documents are found."""
-
-    @property
-    def rules(self) -> ClassificationRules:
-        """The classification rules that chose the keys."""
-
-    @property
-    def files(self) -> Iterable[ManifestFile]:
-        """Every file, sorted by path."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from itertools import chain
 
 from bluegreen_cdn.defaults import PUBLISH_MAXIMUM_HOURS
-from bluegreen_cdn.domain.manifest import Manifest, manifest_key
+from bluegreen_cdn.domain.manifest import ReadableManifest, manifest_key
 from bluegreen_cdn.errors import PublishError
 from bluegreen_cdn.publish.collect_condemned import Condemned
 from bluegreen_cdn.publish.compress_plan import precompress_again
@@ -48,7 +48,7 @@ def heed(plan: PublishPlan, condemned: Condemned, listing: Iterable[SourceFile])
     )
 
 
-def check_still_there(plan: PublishPlan, manifest: Manifest, store: ObjectStore) -> None:
+def check_still_there(plan: PublishPlan, manifest: ReadableManifest, store: ObjectStore) -> None:
     """See that everything found in place will stay, before the manifest says that it is there.
 
     Args:

@@ -6,8 +6,7 @@ from types import MappingProxyType
 
 from bluegreen_cdn.domain.classification import CacheClass
 from bluegreen_cdn.domain.encodings import ENCODINGS, Variant, is_compressible, variant_key
-from bluegreen_cdn.domain.manifest import Manifest, ManifestFile
-from bluegreen_cdn.domain.manifest_stream import ReadableManifest
+from bluegreen_cdn.domain.manifest import Manifest, ManifestFile, ReadableManifest
 from bluegreen_cdn.errors import InvalidBuild
 from bluegreen_cdn.publish.source import SourceFile
 

@@ -6,7 +6,7 @@ lies there, so that a manifest always says what visitors get.
 
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
@@ -14,8 +14,8 @@ from typing import BinaryIO, TypeVar, cast
 
 from bluegreen_cdn.defaults import COPY_MINIMUM_BYTES, FILE_DIGEST_METADATA, SMALL_FILE_BYTES
 from bluegreen_cdn.domain.classification import CacheClass
-from bluegreen_cdn.domain.encodings import ENCODINGS, Variant, variant_key
-from bluegreen_cdn.domain.manifest import Manifest, ManifestFile
+from bluegreen_cdn.domain.encodings import ENCODINGS, Variant, pack_variants, unpack_variants, variant_key
+from bluegreen_cdn.domain.manifest import Manifest, ManifestFile, ReadableManifest
 from bluegreen_cdn.errors import CloudError, CorruptCopy, FileChanged, ForeignState, PublishError
 from bluegreen_cdn.publish.compress import CompressedFile, Compression, compress, processors
 from bluegreen_cdn.publish.compress_plan import Precompress
@@ -60,7 +60,7 @@ class Variants:
         self._cores = ThreadPoolExecutor(cores or processors(), "compress")
         self._lock = threading.Lock()
         self._stop = stop or threading.Event()
-        self._there: dict[str, tuple[Variant, ...]] = {}
+        self._there: dict[str, bytes] = {}
         self.compressed_files = 0
         self.compressed_bytes = 0
 
@@ -92,17 +92,11 @@ class Variants:
                 for each in made:
                     there[each.variant.encoding] = self._stored(one.file, each)
         with self._lock:
-            self._there[one.file.path] = tuple(there[encoding] for encoding in ENCODINGS)
+            self._there[one.file.path] = pack_variants(there)
 
-    def manifest(self) -> Manifest:
+    def manifest(self) -> ReadableManifest:
         """The build's manifest with the variants that are there now."""
-        if not self._there:
-            return self._plan.manifest
-        files = tuple(
-            replace(file, encodings=self._there[file.path]) if file.path in self._there else file
-            for file in self._plan.manifest.files
-        )
-        return replace(self._plan.manifest, files=files)
+        return _WithVariants(self._plan.manifest, self._there)
 
     def _found(self, file: ManifestFile, encoding: str) -> Variant | None:
         """A variant that lies there, put again if it is condemned."""
@@ -190,3 +184,18 @@ class Variants:
     def _check(self) -> None:
         if self._stop.is_set():
             raise PublishError("publishing was stopped; publish again to complete it")
+
+
+class _WithVariants:
+    """A manifest whose variants are said as its files are gone through: no second list of files is kept in memory."""
+
+    def __init__(self, manifest: Manifest, there: Mapping[str, bytes]) -> None:
+        self._manifest, self._there = manifest, there
+        self.build_id, self.mode, self.rules = manifest.build_id, manifest.mode, manifest.rules
+
+    @property
+    def files(self) -> Iterator[ManifestFile]:
+        """Every file, sorted by path."""
+        for file in self._manifest.files:
+            there = self._there.get(file.path)
+            yield file if there is None else replace(file, encodings=unpack_variants(there))

@@ -9,7 +9,7 @@ import io
 import json
 import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, BinaryIO, cast
@@ -25,7 +25,7 @@ from bluegreen_cdn.defaults import (
 from bluegreen_cdn.domain.classification import CacheClass
 from bluegreen_cdn.domain.encodings import ENCODINGS
 from bluegreen_cdn.domain.headers import ObjectHeaders
-from bluegreen_cdn.domain.manifest import Manifest, claim_key, manifest_key
+from bluegreen_cdn.domain.manifest import ReadableManifest, claim_key, manifest_key, manifest_lines
 from bluegreen_cdn.domain.manifest_stream import ManifestStream
 from bluegreen_cdn.errors import (
     BuildConflict,
@@ -127,8 +127,8 @@ def execute(
     stop = threading.Event()
     variants = Variants(plan, source, store, effort=compression, stop=stop)
     uploads = _Uploads(plan, source, store, progress, variants)
-    manifest = plan.manifest
-    if not plan.published or plan.uploads or plan.variants or manifest_key(manifest.build_id) in plan.condemned:
+    manifest: ReadableManifest = plan.manifest
+    if not plan.published or plan.uploads or plan.variants or manifest_key(plan.manifest.build_id) in plan.condemned:
         _claim_build_id(plan, store)
         for_each(uploads.store, _steps(plan, source), workers=workers, stop=stop)
         manifest = variants.manifest()
@@ -149,20 +149,24 @@ def execute(
         revived=plan.revives,
         compressed_files=variants.compressed_files,
         compressed_bytes=variants.compressed_bytes,
-        text_bytes=sum(file.size for file in manifest.files if file.encodings),
-        **{
-            f"{encoding}_bytes": sum(
-                variant.size for file in manifest.files for variant in file.encodings if variant.encoding == encoding
-            )
-            for encoding in ENCODINGS
-        },
+        **_text_bytes(manifest),
     )
+
+
+def _text_bytes(manifest: ReadableManifest) -> dict[str, int]:
+    """What the result says of the files that have variants: their bytes, plain and in each encoding."""
+    total = dict.fromkeys(("text_bytes", *(f"{encoding}_bytes" for encoding in ENCODINGS)), 0)
+    for file in manifest.files:
+        total["text_bytes"] += file.size if file.encodings else 0
+        for variant in file.encodings:
+            total[f"{variant.encoding}_bytes"] += variant.size
+    return total
 
 
 Step = tuple[Upload | Copy | None, Precompress | None]
 
 
-def _steps(plan: PublishPlan, source: Source) -> Sequence[Step]:
+def _steps(plan: PublishPlan, source: Source) -> Iterator[Step]:
     """Every file, and its variants, which follow it, in the order in which the source is best read.
 
     Where any order will do, what takes longest comes first, so that no thread is left with it: compressing does.
@@ -174,9 +178,13 @@ def _steps(plan: PublishPlan, source: Source) -> Sequence[Step]:
         *((upload, variants.pop(upload.source.path, None)) for upload in uploads),
     ]
     steps += ((None, one) for one in variants.values())
-    if not plan.variants or any(source.place(upload.source) for upload in uploads):
-        return steps
-    return sorted(steps, key=lambda step: -step[1].size if step[1] else 0)
+    if plan.variants and not any(source.place(upload.source) for upload in uploads):
+        steps.sort(key=lambda step: -step[1].size if step[1] else 0)
+    del variants, uploads
+    # What is done makes room in memory for what is noted of it.
+    steps.reverse()
+    while steps:
+        yield steps.pop()
 
 
 class _Uploads:
@@ -318,25 +326,25 @@ def _claim_build_id(plan: PublishPlan, store: ObjectStore) -> None:
         store.put_again(claim, io.BytesIO(body))
 
 
-def _write_manifest(plan: PublishPlan, manifest: Manifest, store: ObjectStore) -> None:
+def _write_manifest(plan: PublishPlan, manifest: ReadableManifest, store: ObjectStore) -> None:
     build_id = manifest.build_id
     key = manifest_key(build_id)
     with _rendered(manifest) as (new, body):
         if store.put_if_absent(new, body) is PutOutcome.CREATED:
             return
-    check_same_build(ManifestStream.open(store.lines(key), build_id), manifest)
+    check_same_build(ManifestStream.open(store.lines(key), build_id), plan.manifest)
     if key in plan.condemned:
         there = store.get(key)
         store.put_again(_internal_object(key, there), io.BytesIO(there))
 
 
 @contextmanager
-def _rendered(manifest: Manifest) -> Iterator[tuple[NewObject, BinaryIO]]:
+def _rendered(manifest: ReadableManifest) -> Iterator[tuple[NewObject, BinaryIO]]:
     """A manifest as it is written; that of many files lies on disk meanwhile."""
     sha256 = hashlib.sha256()
     with tempfile.SpooledTemporaryFile(max_size=MANIFEST_IN_MEMORY_BYTES) as body:
         try:
-            for line in manifest.json_lines():
+            for line in manifest_lines(manifest):
                 sha256.update(line)
                 body.write(line)
         except OSError as error:

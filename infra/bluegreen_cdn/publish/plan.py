@@ -9,8 +9,14 @@ from bluegreen_cdn.domain.builds import content_digest
 from bluegreen_cdn.domain.classification import CacheClass, ClassificationRules
 from bluegreen_cdn.domain.header_rules import HeaderRules
 from bluegreen_cdn.domain.headers import ObjectHeaders
-from bluegreen_cdn.domain.manifest import Manifest, ManifestFile, check_mode, manifest_key, object_key
-from bluegreen_cdn.domain.manifest_stream import ReadableManifest
+from bluegreen_cdn.domain.manifest import (
+    Manifest,
+    ManifestFile,
+    ReadableManifest,
+    check_mode,
+    manifest_key,
+    object_key,
+)
 from bluegreen_cdn.errors import InvalidBuild
 from bluegreen_cdn.publish.collect_condemned import Condemned
 from bluegreen_cdn.publish.compress_plan import KnownVariants, NotedVariants, Precompress, check_no_variants

@@ -1,7 +1,6 @@
 """Whether a build that exists is the one about to be published; read file by file."""
 
-from bluegreen_cdn.domain.manifest import Manifest
-from bluegreen_cdn.domain.manifest_stream import ReadableManifest
+from bluegreen_cdn.domain.manifest import Manifest, ReadableManifest
 from bluegreen_cdn.errors import BuildConflict
 
 _OTHER_RULES = "was published with other classification rules"
