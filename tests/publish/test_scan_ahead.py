@@ -99,10 +99,9 @@ def test_none_is_started(why: str, folder: Writer, monkeypatch: pytest.MonkeyPat
         monkeypatch.setattr("os.cpu_count", lambda: 1)
     if why == "no interpreter":
         monkeypatch.setattr(sys, "executable", str(root / "missing"))
-    source = MemorySource(SCRIPTS | OTHERS) if why == "packed" else FolderSource(root)
-    with ScansAhead(source.folder) as ahead:
+    with ScansAhead(None if why == "packed" else root) as ahead:
         assert ahead._process is None
-        assert all(ahead.scan(file) is None for file in source.listing())
+        assert all(ahead.scan(file) is None for file in FolderSource(root).listing())
 
 
 def test_what_is_said_no_further_is_left_out() -> None:

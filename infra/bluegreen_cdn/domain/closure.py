@@ -191,10 +191,10 @@ class _Walk:
 
     def _look_up(self, referrer: str, base: str, reference: Reference) -> str | None:
         """The file that a reference leads to; what leads nowhere is noted."""
-        if (plain := _plain_path(reference.target, base)) in self._paths:
-            return plain
         outcome = None
         for place in _places(base) if reference.from_above else (base,):
+            if (plain := _plain_path(reference.target, place)) in self._paths:
+                return plain
             outcome = self._answer(reference.target, place, reference.kind)
             if outcome is None or outcome[0] is _Answer.FOUND:
                 break
@@ -214,8 +214,6 @@ class _Walk:
 
     def _answer(self, target: str, base: str, kind: ReferenceKind) -> tuple[_Answer, str] | None:
         """What the edge makes of a reference; None if it is not of this site."""
-        if (path := _plain_path(target, base)) in self._paths:  # of a folder above
-            return _Answer.FOUND, str(path)
         place = base if target.startswith("?") else base.rpartition("/")[0] + "/"
         key = ("" if target.startswith("/") and base.startswith("/") else place, target, kind)
         if key not in self._answers:

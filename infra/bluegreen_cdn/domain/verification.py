@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from bluegreen_cdn.defaults import BUILD_METADATA, DIGEST_METADATA, FILE_DIGEST_METADATA
-from bluegreen_cdn.domain.encodings import variant_key
+from bluegreen_cdn.domain.encodings import Variant, variant_key
 from bluegreen_cdn.domain.headers import ObjectHeaders, object_metadata, variant_metadata
 from bluegreen_cdn.domain.manifest import ManifestFile
 
@@ -75,22 +75,32 @@ class Finding:
 
 def expected_objects(file: ManifestFile, build_id: str) -> Iterator[ExpectedObject]:
     """The objects that a file of a build needs: itself, and its precompressed variants."""
-    metadata = object_metadata(file.cache_class, build_id, file.sha256)
-    yield ExpectedObject(
+    yield expected_file(file, build_id)
+    for variant in file.encodings:
+        yield expected_variant(file, variant, build_id)
+
+
+def expected_file(file: ManifestFile, build_id: str) -> ExpectedObject:
+    """The object of a file itself."""
+    return ExpectedObject(
         key=file.key,
         size=file.size,
         sha256=file.sha256,
         headers=file.headers,
-        metadata=metadata,
+        metadata=object_metadata(file.cache_class, build_id, file.sha256),
     )
-    for variant in file.encodings:
-        yield ExpectedObject(
-            key=variant_key(file.key, variant.encoding),
-            size=variant.size,
-            sha256=variant.sha256,
-            headers=replace(file.headers, content_encoding=variant.encoding),
-            metadata=variant_metadata(metadata, variant.sha256),
-        )
+
+
+def expected_variant(file: ManifestFile, variant: Variant, build_id: str) -> ExpectedObject:
+    """The object of a precompressed variant of a file."""
+    metadata = object_metadata(file.cache_class, build_id, file.sha256)
+    return ExpectedObject(
+        key=variant_key(file.key, variant.encoding),
+        size=variant.size,
+        sha256=variant.sha256,
+        headers=replace(file.headers, content_encoding=variant.encoding),
+        metadata=variant_metadata(metadata, variant.sha256),
+    )
 
 
 def difference(

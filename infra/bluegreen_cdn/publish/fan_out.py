@@ -131,7 +131,7 @@ class FanOutStore(StoreReads):
             there = self._primary.store.head(key)
         if there is None or there.sha256 is None:
             raise PublishError(f"'{key}' of target {self._primary.name!r} is gone: publish again")
-        return _as_new(there)
+        return there.as_new()
 
     def _claim(self, new: NewObject, data: bytes) -> PutOutcome:
         """The primary's claim decides between publishers; the others' tell who names them in another order."""
@@ -261,14 +261,4 @@ def _is_marked(there: StoredObject | None, marked: NewObject) -> bool:
         there is not None
         and there.sha256 == marked.sha256
         and there.metadata.get(TARGET_METADATA) == marked.metadata[TARGET_METADATA]
-    )
-
-
-def _as_new(there: StoredObject) -> NewObject:
-    return NewObject(
-        key=there.key,
-        size=there.size,
-        sha256=str(there.sha256),
-        headers=there.headers,
-        metadata=there.metadata,
     )

@@ -17,7 +17,8 @@ from bluegreen_cdn.domain.manifest_stream import manifest_files
 from bluegreen_cdn.domain.verification import ExpectedObject, difference, expected_objects
 from bluegreen_cdn.errors import AccessDenied, NotFound, SharedFileConflict
 from bluegreen_cdn.publish.collect_condemned import Condemned
-from bluegreen_cdn.publish.object_store import NewObject, PutOutcome, StoredObject
+from bluegreen_cdn.publish.manifest_objects import new_object
+from bluegreen_cdn.publish.object_store import PutOutcome, StoredObject
 from bluegreen_cdn.publish.parallel import for_each
 from bluegreen_cdn.publish.targets import Target
 
@@ -155,13 +156,7 @@ def _is_right(expected: ExpectedObject, there: StoredObject) -> bool:
 
 
 def _send(target: Target, primary: Target, expected: ExpectedObject, *, again: bool) -> None:
-    new = NewObject(
-        key=expected.key,
-        size=expected.size,
-        sha256=str(expected.sha256),
-        headers=expected.headers,
-        metadata=expected.metadata,
-    )
+    new = new_object(expected)
     with tempfile.SpooledTemporaryFile(max_size=SMALL_FILE_BYTES) as spooled:
         body = cast(BinaryIO, spooled)
         with primary.named():

@@ -91,10 +91,7 @@ class FileHealer:
         """What lies at a key, put again if retention has condemned it."""
         there = self._store.head(key)
         if there is not None and self._condemned.dooms(there):
-            same = NewObject(
-                key=key, size=there.size, sha256=str(there.sha256), headers=there.headers, metadata=there.metadata
-            )
-            self._send(key, same, self._store.put_again)
+            self._send(key, there.as_new(), self._store.put_again)
         return there
 
     def _check(self, build_id: str, file: ManifestFile, there: StoredObject) -> None:

@@ -14,7 +14,6 @@ class MemorySource:
     """A build whose every file holds some text or bytes."""
 
     name = "the build"
-    folder = None
 
     def __init__(self, contents: Mapping[str, str | bytes]) -> None:
         """Take the contents by path."""

@@ -63,6 +63,12 @@ class StoredObject:
         """The digest that its publisher recorded; None for an object that is not ours."""
         return self.metadata.get(DIGEST_METADATA)
 
+    def as_new(self) -> NewObject:
+        """The same object once more, for whoever has its bytes and knows it for ours."""
+        return NewObject(
+            key=self.key, size=self.size, sha256=str(self.sha256), headers=self.headers, metadata=self.metadata
+        )
+
 
 class ObjectStore(Protocol):
     """A bucket. Every method may be called from several threads.

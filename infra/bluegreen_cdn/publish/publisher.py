@@ -1,7 +1,7 @@
 """Publish a build: the whole story, for the command line, the custom resource and whoever imports it."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
@@ -26,12 +26,13 @@ from bluegreen_cdn.publish.collect_condemned import Condemned
 from bluegreen_cdn.publish.collect_heed import heed
 from bluegreen_cdn.publish.compress import Compression
 from bluegreen_cdn.publish.execute import PublishResult, execute
+from bluegreen_cdn.publish.folder_source import FolderSource
 from bluegreen_cdn.publish.heal import Healer
 from bluegreen_cdn.publish.object_store import ObjectStore
 from bluegreen_cdn.publish.plan import PublishPlan, plan_publish
 from bluegreen_cdn.publish.ports import BuildRegistry, Progress
 from bluegreen_cdn.publish.scan_ahead import ScansAhead
-from bluegreen_cdn.publish.source import Source
+from bluegreen_cdn.publish.source import Source, SourceFile
 
 
 def publish(
@@ -123,30 +124,14 @@ def plan_for(
         check_build_id(build_id)
     rules = rules or ClassificationRules.default()
     headers = headers or HeaderRules()
-    with ScansAhead(source.folder) as ahead:
+    with ScansAhead(source.folder if isinstance(source, FolderSource) else None) as ahead:
         listing = source.listing()
         # Named by all of its files, so that one folder has one name whatever is left out of it.
         build_id = build_id or content_build_id((file.path, file.sha256) for file in listing)
         published = [file for file in listing if headers.publishes(file.path)]
-        # Before the manifests: one that is read after this and is condemned was condemned since, and outlasts any
-        # publish.
-        condemned = Condemned.load(store)
-        plan = plan_publish(
-            build_id,
-            published,
-            rules=rules,
-            mode=mode,
-            headers=headers,
-            retained=lambda files: retained_manifests(store, first=build_id, known=files),
-            source=source.name,
-            precompress=precompress,
+        plan = _plan_beside_others(
+            store, build_id, published, rules=rules, mode=mode, headers=headers, source=source, precompress=precompress
         )
-        plan = heed(plan, condemned, published)
-        if plan.other_rules and plan.revives:
-            raise BuildConflict(
-                f"build {build_id!r} exists by other classification rules, and retention has condemned it: publish "
-                f"this one under another build id"
-            )
         if plan.published:
             return plan
         closure = check_closure(
@@ -159,6 +144,39 @@ def plan_for(
             known=ahead.scan,
         )
         return replace(plan, warnings=(*plan.warnings, *closure_warnings(closure)))
+
+
+def _plan_beside_others(
+    store: ObjectStore,
+    build_id: str,
+    published: Sequence[SourceFile],
+    *,
+    rules: ClassificationRules,
+    mode: str,
+    headers: HeaderRules,
+    source: Source,
+    precompress: bool,
+) -> PublishPlan:
+    """The plan by what the bucket has, and by what retention is about to remove."""
+    # Before the manifests: one that is read after this and is condemned was condemned since, and outlasts any publish.
+    condemned = Condemned.load(store)
+    plan = plan_publish(
+        build_id,
+        published,
+        rules=rules,
+        mode=mode,
+        headers=headers,
+        retained=lambda files: retained_manifests(store, first=build_id, known=files),
+        source=source.name,
+        precompress=precompress,
+    )
+    plan = heed(plan, condemned, published)
+    if plan.other_rules and plan.revives:
+        raise BuildConflict(
+            f"build {build_id!r} exists by other classification rules, and retention has condemned it: publish this "
+            f"one under another build id"
+        )
+    return plan
 
 
 def retained_manifests(

@@ -46,10 +46,6 @@ class Source(Protocol):
     def name(self) -> str:
         """What it is, for messages."""
 
-    @property
-    def folder(self) -> Path | None:
-        """The folder that its files lie in, None if they are packed."""
-
     def listing(self) -> tuple[SourceFile, ...]:
         """Every file, sorted by path, each read once for its digest.
 

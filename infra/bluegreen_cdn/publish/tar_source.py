@@ -53,10 +53,6 @@ class TarSource:
         """The archive, for messages."""
         return self._name
 
-    @property
-    def folder(self) -> None:
-        """They are packed."""
-
     def listing(self) -> tuple[SourceFile, ...]:
         """Every file, sorted by path, each read once for its digest."""
         files: list[SourceFile] = []

@@ -42,10 +42,6 @@ class ZipSource:
         """The archive, for messages."""
         return self._name
 
-    @property
-    def folder(self) -> None:
-        """They are packed."""
-
     def listing(self) -> tuple[SourceFile, ...]:
         """Every file, sorted by path, each read once for its digest."""
         if self._listing is None:
