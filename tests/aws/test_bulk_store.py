@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ class Recorder:
     def __init__(self) -> None:
         self.answers: list[tuple[int, str]] = []
         self.requests: list[dict[str, str]] = []
+        self.headers: dict[str, str] = {}
         recorder, lock = self, threading.Lock()
 
         class Handler(BaseHTTPRequestHandler):
@@ -57,8 +58,14 @@ class Recorder:
                 self.send_header("content-length", str(len(body)))
                 self.send_header("last-modified", "Thu, 01 Jan 2026 00:00:00 GMT")
                 self.send_header("etag", '"x"')
+                for name, value in recorder.headers.items():
+                    self.send_header(name, value)
                 self.end_headers()
-                self.wfile.write(body.encode())
+                if self.command == "GET":
+                    self.wfile.write(body.encode())
+
+            def do_HEAD(self) -> None:
+                self.do_GET()
 
             def log_message(self, *arguments: object) -> None:
                 pass
@@ -187,14 +194,63 @@ def test_what_it_reads(recorder: Recorder) -> None:
     assert recorder.clients == ["obstore", "obstore"]
 
 
+@pytest.mark.parametrize("told", [0, 1, 2])
+def test_what_it_says_of_an_object_is_what_boto3_says(told: int, recorder: Recorder) -> None:
+    recorder.headers = [
+        {},
+        {"Content-Type": "text/css", "Cache-Control": "no-cache", "x-amz-meta-sha256": "1234", "x-amz-version-id": "v"},
+        {
+            "Content-Type": "image/png",
+            "Content-Encoding": "br",
+            "Content-Disposition": "inline",
+            "Content-Language": "de",
+            "x-amz-meta-build-id": "one",
+            "x-amz-storage-class": "STANDARD_IA",
+        },
+    ][told]
+    found = BulkObjectStore("bucket").head("a")
+    assert found == S3ObjectStore("bucket").head("a")
+    assert found is not None
+    assert found.size == len("one\ntwo\n\nthree")
+    assert recorder.clients == ["obstore", "boto3"]
+
+
+def test_nothing_is_there(recorder: Recorder) -> None:
+    recorder.answers = [(404, "")]
+    assert BulkObjectStore("bucket").head("a") is None
+    assert recorder.clients == ["obstore"]
+
+
+def test_what_is_small_is_not_downloaded_by_boto3(recorder: Recorder) -> None:
+    store, target = BulkObjectStore("bucket"), io.BytesIO()
+    store.download("a", target)
+    assert (target.getvalue(), recorder.clients) == (b"one\ntwo\n\nthree", ["obstore"])
+
+    large = "x" * (SMALL_FILE_BYTES + 1)
+    recorder.answers, target = [(200, large)] * 2, io.BytesIO()
+    store.download("a", target)
+    assert target.getvalue() == large.encode()
+    assert recorder.clients[-1] == "boto3"
+
+
 def test_what_it_cannot_read_boto3_explains(recorder: Recorder) -> None:
     store = BulkObjectStore("bucket")
-    for read in (lambda: store.get("a"), lambda: list(store.lines("a")), lambda: list(store.list_keys("a/"))):
+    reads: list[Callable[[], object]] = [
+        *(lambda: store.get("a"), lambda: list(store.lines("a")), lambda: list(store.list_keys("a/"))),
+        lambda: store.download("a", io.BytesIO()),
+    ]
+    for read in reads:
         recorder.requests.clear()
         recorder.answers = [(403, "<Error><Code>AccessDenied</Code></Error>")] * 2
         with pytest.raises(AccessDenied, match="s3://bucket/a"):
             read()
         assert recorder.clients == ["obstore", "boto3"]
+    # The answer to a HEAD does not say why, that to a GET does.
+    recorder.requests.clear()
+    recorder.answers = [(403, "<Error><Code>AccessDenied</Code></Error>")] * 3
+    with pytest.raises(AccessDenied, match="s3://bucket/a"):
+        store.head("a")
+    assert recorder.clients == ["obstore", "boto3", "boto3"]
 
 
 def test_lines_that_break_off_are_gone_on_with(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,7 +47,7 @@ def bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bucket:
     monkeypatch.setattr(gc_command, "_collector", collector)
     target = Target(name="us-east-1", place="s3://shop", store=made.store)
     monkeypatch.setattr(targets, "open_targets", lambda specs, connections: [target])
-    monkeypatch.setattr(verify_command, "_stores", lambda site, buckets, workers: {"us-east-1": made.store})
+    monkeypatch.setattr(verify_command, "_specs", lambda site, named: [])
     return made
 
 

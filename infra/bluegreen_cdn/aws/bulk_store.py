@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import IO, TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import urlsplit
 
 from bluegreen_cdn.aws.environment import plain_environment
@@ -29,8 +29,9 @@ from bluegreen_cdn.defaults import (
     SMALL_FILE_BYTES,
     UPLOAD_WORKERS,
 )
+from bluegreen_cdn.domain.headers import ObjectHeaders
 from bluegreen_cdn.errors import FileChanged
-from bluegreen_cdn.publish.object_store import NewObject, PutOutcome
+from bluegreen_cdn.publish.object_store import NewObject, PutOutcome, StoredObject
 
 try:
     import obstore
@@ -40,7 +41,7 @@ except ImportError:  # the handlers' bundle leaves it out
     obstore = None  # type: ignore[assignment]
 
 if TYPE_CHECKING:
-    from obstore import Attributes
+    from obstore import Attributes, ObjectMeta
     from obstore.store import S3Credential
 
 
@@ -154,6 +155,33 @@ class BulkObjectStore(S3ObjectStore):
         self._count_unsettled()
         return outcome
 
+    def head(self, key: str) -> StoredObject | None:
+        """What lies at a key."""
+        if not self._is_off:
+            try:
+                # Unlike obstore's own `head`, this says the headers, too.
+                found = obstore.get(self._bulk, key, options={"head": True})
+                return _stored(key, found.meta, found.attributes)
+            except FileNotFoundError:
+                return None
+            except _FAILURES:  # refused, mostly, and boto3 asks why
+                pass
+        return super().head(key)
+
+    def download(self, key: str, target: IO[bytes]) -> None:
+        """Write an object's bytes to a stream; a large one's are read piece by piece, and read on where they break."""
+        data = None
+        if not self._is_off:
+            try:
+                found = obstore.get(self._bulk, key)
+                data = bytes(found.bytes()) if found.meta["size"] <= SMALL_FILE_BYTES else None
+            except _FAILURES:
+                pass
+        if data is None:
+            super().download(key, target)
+        else:
+            target.write(data)
+
     def get(self, key: str) -> bytes:
         """The bytes of an object."""
         if not self._is_off:
@@ -252,6 +280,25 @@ def _attributes(new: NewObject) -> "Attributes":
         **{name: value for name, value in optional.items() if value},
         **new.metadata,
     }
+
+
+def _stored(key: str, meta: "ObjectMeta", attributes: "Attributes") -> StoredObject:
+    told = {str(name): str(value) for name, value in attributes.items()}
+    return StoredObject(
+        key=key,
+        size=meta["size"],
+        headers=ObjectHeaders(
+            content_type=told.get("Content-Type", ""),
+            cache_control=told.get("Cache-Control", ""),
+            content_encoding=told.get("Content-Encoding") or None,
+            content_disposition=told.get("Content-Disposition") or None,
+            content_language=told.get("Content-Language") or None,
+        ),
+        # What S3 calls metadata is always written in small letters.
+        metadata={name: value for name, value in told.items() if name == name.lower()},
+        version=meta["version"] or "",
+        modified=meta["last_modified"].timestamp(),
+    )
 
 
 def _says_exists(message: str) -> bool:

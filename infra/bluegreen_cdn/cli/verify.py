@@ -12,8 +12,8 @@ from bluegreen_cdn.cli.targets import TARGET_HELP, named_targets, site_targets
 from bluegreen_cdn.defaults import VERIFY_WORKERS
 
 if TYPE_CHECKING:
-    from bluegreen_cdn.aws.versioned_store import S3VersionedStore
     from bluegreen_cdn.domain.targets import TargetSpec
+    from bluegreen_cdn.publish.object_store import ObjectStore
     from bluegreen_cdn.publish.verify import Verification
 
 INCOMPLETE_EXIT_CODE = 1
@@ -47,6 +47,7 @@ def verify(
 
     Exit code 0: complete in every region (after the repair, with --repair). 1: something is missing or differs.
     """
+    from bluegreen_cdn.aws.targets import open_targets, open_versioned
     from bluegreen_cdn.domain.builds import check_build_id
     from bluegreen_cdn.publish.repair import Repair
     from bluegreen_cdn.publish.verify import Verifier
@@ -54,8 +55,13 @@ def verify(
     check_build_id(build)
     if (site is None) == (not buckets) and (site or not targets):
         raise click.UsageError("pass either --site NAME or --bucket NAME (or --target, also beside --site)")
-    stores = _stores(site, named_targets(buckets, None, targets), workers)
-    mender = Repair(stores) if repair else None
+    specs = _specs(site, named_targets(buckets, None, targets))
+    stores: Mapping[str, ObjectStore]
+    if repair:
+        stores = overwritable = open_versioned(specs, connections=workers)
+        mender = Repair(overwritable)
+    else:  # the quick ones
+        stores, mender = {target.name: target.store for target in open_targets(specs, connections=workers)}, None
     found = Verifier(build, stores, workers=workers, mend=mender.mend if mender else None).look()
     for refused in mender.refused if mender else ():
         warn(refused)
@@ -66,13 +72,12 @@ def verify(
     return 0 if found.complete else INCOMPLETE_EXIT_CODE
 
 
-def _stores(site: str | None, named: Sequence[TargetSpec], workers: int) -> Mapping[str, S3VersionedStore]:
+def _specs(site: str | None, named: Sequence[TargetSpec]) -> Sequence[TargetSpec]:
     from bluegreen_cdn.aws.site import find_site
-    from bluegreen_cdn.aws.targets import open_versioned
     from bluegreen_cdn.domain.targets import check_targets
 
     of_site = site_targets(find_site(site)) if site is not None else []
-    return open_versioned(check_targets([*of_site, *named]), connections=workers)
+    return check_targets([*of_site, *named])
 
 
 def _print(found: Verification, regions: list[str]) -> None:
