@@ -143,8 +143,7 @@ def test_a_condemned_copy_is_put_again_and_planned_once(build: Path) -> None:
     keys.add("builds/two/film.mp4")
     condemned = Condemned(((Sweep(id="s", builds=()), keys),))
     with open_source(build) as source:
-        listing = source.listing()
-        plan = heed(plan_for(source, store, build_id="two"), condemned, listing)
+        plan = heed(plan_for(source, store, build_id="two"), condemned)
         assert [copy.upload.object.key for copy in plan.copies] == ["builds/two/film.mp4"]
         assert "builds/two/film.mp4" not in [upload.object.key for upload in plan.uploads]
         store.faults.calls.clear()

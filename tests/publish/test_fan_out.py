@@ -338,7 +338,7 @@ def test_what_is_condemned_is_put_again_everywhere(storefront: Path) -> None:
         plan = plan_for(source, made[0].store, build_id="two")
         from bluegreen_cdn.publish.collect_heed import heed
 
-        plan = heed(plan, Condemned(((Sweep(id="s", builds=()), keys),)), source.listing())
+        plan = heed(plan, Condemned(((Sweep(id="s", builds=()), keys),)))
         execute(plan, source, open_everywhere(plan, made), workers=1)
     assert stores["us"].faults.calls.count(f"put again {SCRIPT}") == 2
     assert_whole(stores)

@@ -58,15 +58,15 @@ def print_plan(
             }
         )
         return
-    for upload in sorted(plan.uploads, key=lambda upload: upload.source.path):
+    for upload in sorted(plan.uploads, key=lambda upload: upload.file.path):
         again = upload.key in plan.condemned
         click.echo(
-            f"{'again' if again else 'upload':<7} {size_text(upload.size):>9}  {upload.source.path} -> {upload.key}"
+            f"{'again' if again else 'upload':<7} {size_text(upload.size):>9}  {upload.file.path} -> {upload.key}"
             f"{' (retention has condemned it)' if again else ''}"
         )
     for copy in plan.copies:
         click.echo(
-            f"copy    {size_text(copy.upload.size):>9}  {copy.upload.source.path} -> {copy.upload.key} "
+            f"copy    {size_text(copy.upload.size):>9}  {copy.upload.file.path} -> {copy.upload.key} "
             f"(from {copy.source_key})"
         )
     for reuse in plan.reuses:

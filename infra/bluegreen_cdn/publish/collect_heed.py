@@ -1,7 +1,6 @@
 """What a publisher does about what retention has condemned: it puts that again, so that another version stays."""
 
 import time
-from collections.abc import Iterable
 from dataclasses import replace
 from itertools import chain
 
@@ -12,33 +11,29 @@ from bluegreen_cdn.publish.collect_condemned import Condemned
 from bluegreen_cdn.publish.compress_plan import precompress_again
 from bluegreen_cdn.publish.object_store import ObjectStore
 from bluegreen_cdn.publish.plan import PublishPlan, Upload, largest_first
-from bluegreen_cdn.publish.source import SourceFile
 
 
-def heed(plan: PublishPlan, condemned: Condemned, listing: Iterable[SourceFile]) -> PublishPlan:
+def heed(plan: PublishPlan, condemned: Condemned) -> PublishPlan:
     """The plan with every condemned file and variant to be put again, though a manifest names it already.
 
     Args:
         plan: What publishing means without retention.
         condemned: What is condemned, read before the manifests were.
-        listing: The build's files.
     """
     if not condemned.sweeps:
         return replace(plan, condemned=condemned)
     # What is copied, too, is put again if it is found in place.
     planned = {upload.key for upload in (*plan.uploads, *(copy.upload for copy in plan.copies))}
-    again = {file.path: file for file in plan.manifest.files if file.key in condemned and file.key not in planned}
     uploads = [
-        Upload(source=file, file=again[file.path], build_id=plan.manifest.build_id)
-        for file in listing
-        if file.path in again
+        Upload(file=file, build_id=plan.manifest.build_id)
+        for file in plan.manifest.files
+        if file.key in condemned and file.key not in planned
     ]
-    doomed = {
-        file.path: file
+    variants = [
+        precompress_again(file)
         for file in plan.manifest.files
         if file.encodings and any(key in condemned for key in file.variant_keys())
-    }
-    variants = [precompress_again(doomed[file.path], file) for file in listing if file.path in doomed]
+    ]
     return replace(
         plan,
         variants=(*plan.variants, *variants),

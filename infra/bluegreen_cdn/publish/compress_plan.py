@@ -8,6 +8,7 @@ from bluegreen_cdn.domain.classification import CacheClass
 from bluegreen_cdn.domain.encodings import ENCODINGS, Variant, is_compressible, variant_key
 from bluegreen_cdn.domain.manifest import Manifest, ManifestFile, ReadableManifest
 from bluegreen_cdn.errors import InvalidBuild
+from bluegreen_cdn.publish.manifest_objects import source_file
 from bluegreen_cdn.publish.source import SourceFile
 
 _NOTHING: Mapping[str, Variant] = MappingProxyType({})
@@ -20,13 +21,16 @@ class Precompress:
 
     Attributes:
         file: The file as the manifest has it.
-        source: Where its bytes come from.
         known: Variants of the same bytes that an earlier build has, by the key of each. Default: none.
     """
 
     file: ManifestFile
-    source: SourceFile
     known: Mapping[str, Variant] = field(default_factory=lambda: _NOTHING)
+
+    @property
+    def source(self) -> SourceFile:
+        """Where its bytes come from."""
+        return source_file(self.file)
 
     @property
     def size(self) -> int:
@@ -57,10 +61,10 @@ def check_no_variants(listing: Iterable[SourceFile]) -> None:
                 )
 
 
-def precompress_again(file: ManifestFile, source: SourceFile) -> Precompress:
+def precompress_again(file: ManifestFile) -> Precompress:
     """A file whose variants are there and are to be put again."""
     known = dict(zip(file.variant_keys(), file.encodings, strict=True))
-    return Precompress(file=file, source=source, known=known)
+    return Precompress(file=file, known=known)
 
 
 class KnownVariants:
@@ -85,12 +89,11 @@ class KnownVariants:
             self._shared[file.key] = file.encodings
         self._same_bytes[file.sha256] = (file.key, file.encodings)
 
-    def plan(self, manifest: Manifest, sources: Mapping[str, SourceFile]) -> tuple[Manifest, tuple[Precompress, ...]]:
+    def plan(self, manifest: Manifest) -> tuple[Manifest, tuple[Precompress, ...]]:
         """The manifest with the variants that are there already, and the files that lack theirs, largest first.
 
         Args:
             manifest: The build as it will be.
-            sources: Its files by path.
         """
         files: list[ManifestFile] = []
         missing: list[Precompress] = []
@@ -98,7 +101,7 @@ class KnownVariants:
             if file.path in self._files and file.key in self._shared:
                 file = replace(file, encodings=self._shared[file.key])
             elif file.path in self._files:
-                missing.append(Precompress(file=file, source=sources[file.path], known=self._known(file.sha256)))
+                missing.append(Precompress(file=file, known=self._known(file.sha256)))
             files.append(file)
         missing.sort(key=lambda one: (-one.size, one.file.key))
         return replace(manifest, files=tuple(files)), tuple(missing)

@@ -174,8 +174,8 @@ def _steps(plan: PublishPlan, source: Source) -> Iterator[Step]:
     variants = {one.file.path: one for one in plan.variants}
     uploads = sorted(plan.uploads, key=lambda upload: source.place(upload.source))
     steps: list[Step] = [
-        *((copy, variants.pop(copy.upload.source.path, None)) for copy in plan.copies),
-        *((upload, variants.pop(upload.source.path, None)) for upload in uploads),
+        *((copy, variants.pop(copy.upload.file.path, None)) for copy in plan.copies),
+        *((upload, variants.pop(upload.file.path, None)) for upload in uploads),
     ]
     steps += ((None, one) for one in variants.values())
     if plan.variants and not any(source.place(upload.source) for upload in uploads):
@@ -278,7 +278,7 @@ class _Uploads:
                 data = stream.read()
             if len(data) != upload.size:
                 raise FileChanged(
-                    f"file {upload.source.path!r} had {upload.size} bytes and has {len(data)} now; nothing may "
+                    f"file {upload.file.path!r} had {upload.size} bytes and has {len(data)} now; nothing may "
                     f"write to the build while it is published: build again, then publish again"
                 )
             yield io.BytesIO(data)
@@ -299,7 +299,7 @@ class _Uploads:
             return there
         if upload.cache_class is CacheClass.SHARED:
             raise shared_file_conflict(
-                upload.source.path, there=there.sha256, here=upload.object.sha256, where=self._store.name
+                upload.file.path, there=there.sha256, here=upload.object.sha256, where=self._store.name
             )
         raise BuildConflict(
             f"build {self._build_id!r} has begun with other content: '{upload.key}' of {self._store.name} has "

@@ -5,6 +5,12 @@ from bluegreen_cdn.domain.encodings import Variant
 from bluegreen_cdn.domain.manifest import ManifestFile
 from bluegreen_cdn.domain.verification import ExpectedObject, expected_file, expected_variant
 from bluegreen_cdn.publish.object_store import NewObject, StoredObject
+from bluegreen_cdn.publish.source import SourceFile
+
+
+def source_file(file: ManifestFile) -> SourceFile:
+    """Where a build about to be published has a file; made when it is asked for, as there may be 100,000."""
+    return SourceFile(path=file.path, size=file.size, sha256=file.sha256)
 
 
 def new_object(expected: ExpectedObject) -> NewObject:

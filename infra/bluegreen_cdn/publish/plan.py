@@ -21,7 +21,7 @@ from bluegreen_cdn.errors import InvalidBuild
 from bluegreen_cdn.publish.collect_condemned import Condemned
 from bluegreen_cdn.publish.compress_plan import KnownVariants, NotedVariants, Precompress, check_no_variants
 from bluegreen_cdn.publish.copies import CopySources
-from bluegreen_cdn.publish.manifest_objects import file_object
+from bluegreen_cdn.publish.manifest_objects import file_object, source_file
 from bluegreen_cdn.publish.object_store import NewObject
 from bluegreen_cdn.publish.plan_known import KnownFiles
 from bluegreen_cdn.publish.plan_renames import Renames
@@ -36,14 +36,17 @@ class Upload:
     """A file to be written unless its key exists.
 
     Attributes:
-        source: Where its bytes come from.
         file: What it is in the manifest.
         build_id: The build that it is written for.
     """
 
-    source: SourceFile
     file: ManifestFile
     build_id: str
+
+    @property
+    def source(self) -> SourceFile:
+        """Where its bytes come from."""
+        return source_file(self.file)
 
     @property
     def cache_class(self) -> CacheClass:
@@ -68,7 +71,7 @@ class Upload:
     def to_json(self) -> dict[str, Any]:
         """The upload for other programs."""
         return {
-            "path": self.source.path,
+            "path": self.file.path,
             "key": self.file.key,
             "size": self.file.size,
             "cache_class": self.file.cache_class.value,
@@ -94,7 +97,7 @@ class Copy:
     def to_json(self) -> dict[str, Any]:
         """The copy for other programs."""
         return {
-            "path": self.upload.source.path,
+            "path": self.upload.file.path,
             "key": self.upload.key,
             "size": self.upload.size,
             "source_key": self.source_key,
@@ -260,7 +263,6 @@ def plan_publish(
             copy_sources.add(file, other.build_id)
             variants.see(file)
 
-    sources = {file.path: file for file in listing}
     uploads: list[Upload] = []
     copies: list[Copy] = []
     reuses: list[Reuse] = []
@@ -269,7 +271,7 @@ def plan_publish(
         found = known.find(file.key)
         if found is None:
             files.append(file)
-            upload = Upload(source=sources[file.path], file=file, build_id=build_id)
+            upload = Upload(file=file, build_id=build_id)
             if place := copy_sources.of(file):
                 copies.append(Copy(upload=upload, source_key=place[0], build_id=place[1]))
             else:
@@ -278,7 +280,7 @@ def plan_publish(
             served, owner = found
             files.append(_with_headers(file, served))
             reuses.append(Reuse(path=file.path, key=file.key, size=file.size, build_id=owner))
-    manifest, missing = variants.plan(replace(manifest, files=tuple(files)), sources)
+    manifest, missing = variants.plan(replace(manifest, files=tuple(files)))
     return PublishPlan(
         manifest=manifest,
         content=_content(listing),

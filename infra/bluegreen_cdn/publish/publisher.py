@@ -170,7 +170,7 @@ def _plan_beside_others(
         source=source.name,
         precompress=precompress,
     )
-    plan = heed(plan, condemned, published)
+    plan = heed(plan, condemned)
     if plan.other_rules and plan.revives:
         raise BuildConflict(
             f"build {build_id!r} exists by other classification rules, and retention has condemned it: publish this "
