@@ -38,10 +38,12 @@ HASH_WORKERS = 4
 READERS = 2
 """Threads that read files of a folder at once while many upload: more hinder each other."""
 SCAN_AHEAD_MINIMUM_FILES = 1_000
-"""Of a folder whose scripts a process of its own looks through, which takes a twentieth of a second to start."""
+"""Of a folder whose files a process of its own looks through, which takes a twentieth of a second to start."""
 SCAN_AHEAD_BATCH_FILES = 128
 SCAN_AHEAD_MAXIMUM_FILES = 20_000
 """Of which it is kept what they refer to, in some hundred bytes each; the others are read when their turn comes."""
+COLLECT_AFTER_OBJECTS = 100_000
+"""New objects, more than old ones, after which Python looks for cycles that nothing refers to. Its default is 700."""
 HASH_BATCH_FILES = 128
 """That a thread takes at once."""
 HASH_BUFFER_BYTES = 256 * 1024

@@ -1,7 +1,7 @@
 """Whether a build has everything its documents lead to."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from urllib.parse import quote
 
 import pytest
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bluegreen_cdn.domain import closure as closure_module
 from bluegreen_cdn.domain.classification import ClassificationRules
-from bluegreen_cdn.domain.closure import Closure, Dangling, find_closure
+from bluegreen_cdn.domain.closure import Closure, Dangling, Settled, find_closure, is_read, settle
 from bluegreen_cdn.domain.references_script import scan_script
 from bluegreen_cdn.domain.requests import DocumentMode
 from bluegreen_cdn.errors import InvalidRules
@@ -25,6 +25,7 @@ def closure(
     build_id: str | None = None,
     allow: tuple[str, ...] = (),
     rules: ClassificationRules | None = None,
+    known: Callable[[str], Settled | None] | None = None,
 ) -> Closure:
     return find_closure(
         files.keys(),
@@ -33,6 +34,7 @@ def closure(
         mode=mode,
         build_id=build_id,
         allow_missing=allow,
+        known=known,
     )
 
 
@@ -345,14 +347,24 @@ def test_the_short_ways_lead_to_the_same(data: st.DataObject, mode: DocumentMode
 
     files = {path: text(path) for path in sorted({"index.html", *data.draw(st.sets(PLACES, min_size=1))})}
     allow = data.draw(st.sampled_from([(), ("**/a.js",)]))
+    known = {path: settle(path, text) for path, text in files.items() if is_read(path) and data.draw(st.booleans())}
     quickly = closure(files, mode, build_id="one", allow=allow)
+    ahead = closure(files, mode, build_id="one", allow=allow, known=known.get)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(closure_module, "_plain_path", lambda *_: None)
         patch.setattr(closure_module, "_scan_script_quickly", scan_script)
         slowly = closure(files, mode, build_id="one", allow=allow)
     same = ("missing", "elsewhere", "allowed", "unread")
     assert [getattr(quickly, name) for name in same] == [getattr(slowly, name) for name in same]
-    assert quickly.scanned >= slowly.scanned
+    assert [getattr(ahead, name) for name in same] == [getattr(slowly, name) for name in same]
+    assert quickly.scanned == ahead.scanned >= slowly.scanned
+
+
+@pytest.mark.parametrize("name", ["app.webmanifest", "manifest.json"])
+def test_what_is_known_of_a_file_is_what_it_is_when_a_page_loads_it(name: str) -> None:
+    said = {"index.html": f"<link rel=manifest href=/{name}>", name: '{"icons": [{"src": "gone.png"}]}'}
+    known = {path: settle(path, text) for path, text in said.items()}
+    assert [dangling.path for dangling in closure(said, known=known.get).missing] == ["gone.png"]
 
 
 def test_what_only_looks_like_an_import_is_told_apart_where_it_matters() -> None:

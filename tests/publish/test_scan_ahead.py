@@ -1,4 +1,4 @@
-"""What a process of its own finds in scripts is what is found without it, and nothing depends on it."""
+"""What a process of its own finds in files is what is found without it, and nothing depends on it."""
 
 import io
 import sys
@@ -11,8 +11,8 @@ import pytest
 
 from bluegreen_cdn.defaults import SCAN_MAXIMUM_BYTES
 from bluegreen_cdn.domain.classification import ClassificationRules
+from bluegreen_cdn.domain.closure import Settled, settle
 from bluegreen_cdn.domain.references import Scan, text_of
-from bluegreen_cdn.domain.references_script import scan_script
 from bluegreen_cdn.errors import IncompleteBuild
 from bluegreen_cdn.publish import scan_ahead
 from bluegreen_cdn.publish.closure import check_closure
@@ -33,11 +33,12 @@ SCRIPTS: dict[str, str | bytes] = {
     "UPPER.JS": "import './lazy.js'",
     "empty.js": "",
 }
-OTHERS: dict[str, str | bytes] = {
-    "index.html": "<script src=/app.js></script>",
-    "app.css": "a{}",
-    "logo.png": b"\x89PNG",
+TEXTS: dict[str, str | bytes] = SCRIPTS | {
+    "index.html": "<base href=/deep/><script src=/app.js></script><a href=/about/>.</a><link rel=manifest href=x.json>",
+    "app.css": "a{background:url(./logo.png)}",
+    "manifest.json": '{"app.js": {"file": "app.js"}}',
 }
+OTHERS: dict[str, str | bytes] = {"logo.png": b"\x89PNG", "x.json": "{}"}
 
 
 @pytest.fixture(autouse=True)
@@ -46,23 +47,24 @@ def every_folder_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.cpu_count", lambda: 2)
 
 
-def known(ahead: ScansAhead, file: SourceFile) -> Scan:
-    """What the process has found in a script, once it has."""
+def known(ahead: ScansAhead, file: SourceFile) -> Settled:
+    """What the process has found in a file, once it has."""
     deadline = time.monotonic() + 60
-    while (scan := ahead.scan(file)) is None:
+    while (settled := ahead.settled(file)) is None:
         assert time.monotonic() < deadline, f"nothing is known of {file.path}"
         time.sleep(0.02)
-    return scan
+    return settled
 
 
 def test_it_finds_what_is_found_without_it(folder: Writer) -> None:
-    source = FolderSource(folder("dist", SCRIPTS | OTHERS))
+    source = FolderSource(folder("dist", TEXTS | OTHERS))
     files = {file.path: file for file in source.listing()}
     with ScansAhead(source.folder) as ahead:
-        for path, content in SCRIPTS.items():
+        for path, content in TEXTS.items():
             data = content.encode() if isinstance(content, str) else content
-            assert known(ahead, files[path]) == scan_script(text_of(data), certain=False), path
-        assert all(ahead.scan(files[path]) is None for path in OTHERS)
+            assert known(ahead, files[path]) == settle(path, text_of(data)), path
+        assert known(ahead, files["index.html"]).left.base == "/deep/"
+        assert all(ahead.settled(files[path]) is None for path in OTHERS)
 
 
 def test_a_file_that_has_changed_since_is_not_known(folder: Writer) -> None:
@@ -70,7 +72,7 @@ def test_a_file_that_has_changed_since_is_not_known(folder: Writer) -> None:
     files = {file.path: file for file in source.listing()}
     with ScansAhead(source.folder) as ahead:
         known(ahead, files["app.js"])
-        assert ahead.scan(SourceFile(path="app.js", size=files["app.js"].size + 1, sha256="0" * 64)) is None
+        assert ahead.settled(SourceFile(path="app.js", size=files["app.js"].size + 1, sha256="0" * 64)) is None
 
 
 def test_links_and_what_is_too_large_are_left_to_others(folder: Writer, tmp_path: Path) -> None:
@@ -92,30 +94,30 @@ def test_the_process_ends_with_whoever_asked(folder: Writer) -> None:
 
 @pytest.mark.parametrize("why", ["small", "packed", "one core", "no interpreter"])
 def test_none_is_started(why: str, folder: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
-    root = folder("dist", SCRIPTS | OTHERS)
+    root = folder("dist", TEXTS | OTHERS)
     if why == "small":
-        monkeypatch.setattr(scan_ahead, "SCAN_AHEAD_MINIMUM_FILES", len(SCRIPTS | OTHERS) + 1)
+        monkeypatch.setattr(scan_ahead, "SCAN_AHEAD_MINIMUM_FILES", len(TEXTS | OTHERS) + 1)
     if why == "one core":
         monkeypatch.setattr("os.cpu_count", lambda: 1)
     if why == "no interpreter":
         monkeypatch.setattr(sys, "executable", str(root / "missing"))
     with ScansAhead(None if why == "packed" else root) as ahead:
         assert ahead._process is None
-        assert all(ahead.scan(file) is None for file in FolderSource(root).listing())
+        assert all(ahead.settled(file) is None for file in FolderSource(root).listing())
 
 
 def test_what_is_said_no_further_is_left_out() -> None:
     ahead = ScansAhead(None)
-    ahead._take(io.BytesIO(b'{"a.js": [3, []]}\n{"b.js": [4, [["./c.js", "lazy", fal'))
-    assert ahead.scan(SourceFile(path="a.js", size=3, sha256="")) == Scan(())
-    assert ahead.scan(SourceFile(path="b.js", size=4, sha256="")) is None
+    ahead._take(io.BytesIO(b'{"a.js": [3, ["b.js"], [], ""]}\n{"b.js": [4, [], [["./c.js", "lazy", fal'))
+    assert ahead.settled(SourceFile(path="a.js", size=3, sha256="")) == Settled(("b.js",), Scan(()))
+    assert ahead.settled(SourceFile(path="b.js", size=4, sha256="")) is None
 
 
 def test_only_so_much_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scan_ahead, "SCAN_AHEAD_MAXIMUM_FILES", 1)
     ahead = ScansAhead(None)
-    ahead._take(io.BytesIO(b'{"a.js": [3, []]}\n{"b.js": [4, []]}\n'))
-    assert ahead.scan(SourceFile(path="b.js", size=4, sha256="")) is None
+    ahead._take(io.BytesIO(b'{"a.js": [3, [], [], ""]}\n{"b.js": [4, [], [], ""]}\n'))
+    assert ahead.settled(SourceFile(path="b.js", size=4, sha256="")) is None
 
 
 class Reads(FolderSource):
@@ -133,17 +135,17 @@ class Reads(FolderSource):
 def test_what_is_known_is_not_read_again_unless_something_is_missing(folder: Writer) -> None:
     whole = {"index.html": "<script src=/app.js></script>", "app.js": "import './b.js'", "b.js": "1"}
     for files, read in (
-        (whole, ["index.html"]),
+        (whole, []),
         # What only looks like an import is told from one by reading it.
-        (whole | {"b.js": "'import(\"./c.js\")'"}, ["index.html", "index.html", "app.js", "b.js"]),
+        (whole | {"b.js": "'import(\"./c.js\")'"}, ["b.js", "index.html", "app.js", "b.js"]),
     ):
         source = Reads(folder(f"dist-{len(read)}", files))
         listing = source.listing()
         with ScansAhead(source.folder) as ahead:
             for file in listing:
-                if file.path.endswith(".js"):
-                    known(ahead, file)
-            found = check_closure(source, listing, rules=ClassificationRules.default(), mode="spa", known=ahead.scan)
+                known(ahead, file)
+            rules = ClassificationRules.default()
+            found = check_closure(source, listing, rules=rules, mode="spa", known=ahead.settled)
         assert source.read == read
         assert (found.missing, found.scanned) == ((), 3)
 

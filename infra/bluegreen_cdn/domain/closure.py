@@ -16,6 +16,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
+from itertools import chain, repeat
 from urllib.parse import unquote
 
 from bluegreen_cdn.defaults import RESERVED_TOP_FOLDERS
@@ -64,6 +65,19 @@ class Dangling:
     path: str
 
 
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What a file refers to, as far as that can be said by whoever does not know the build.
+
+    Attributes:
+        loads: The paths of files that it loads, said the short way; where all of them exist, that is the answer.
+        left: All other references, to be looked up.
+    """
+
+    loads: tuple[str, ...]
+    left: Scan
+
+
 @dataclass(frozen=True, kw_only=True)
 class Closure:
     """What following all references has shown.
@@ -92,7 +106,7 @@ def find_closure(
     mode: DocumentMode,
     build_id: str | None = None,
     allow_missing: Iterable[str] = (),
-    known: Callable[[str], Scan | None] | None = None,
+    known: Callable[[str], Settled | None] | None = None,
 ) -> Closure:
     """Follow every reference from the entries of a build.
 
@@ -103,8 +117,8 @@ def find_closure(
         mode: The site's document mode.
         build_id: The build's name, under which it may refer to itself as `/builds/<id>/…`. Default: it has none.
         allow_missing: Globs of paths that may be missing, such as `api/**`. Default: none.
-        known: What a script refers to, as `scan_script` finds it if it need not be certain; None if that is not known,
-            and the script is to be read. Default: of none it is known.
+        known: What a file refers to, as `settle` says it; None if that is not known, and the file is to be read.
+            Default: of none it is known.
 
     Raises:
         InvalidRules: A glob that matches nothing.
@@ -152,7 +166,7 @@ class _Walk:
         self.scanned = 0
 
     def follow(
-        self, read: Callable[[str], str | None], known: Callable[[str], Scan | None] | None, *, certain: bool
+        self, read: Callable[[str], str | None], known: Callable[[str], Settled | None] | None, *, certain: bool
     ) -> None:
         """Read what can be reached, each file once for each role it has; see `scan_script` for `certain`."""
         waiting: deque[tuple[str, ReferenceKind]] = deque(self._roots())
@@ -162,15 +176,18 @@ class _Walk:
             scan_text = _scanner(path, kind, certain)
             if scan_text is None:
                 continue
-            scan = known(path) if known is not None and scan_text is _scan_script_quickly else None
-            if scan is None:
+            settled = known(path) if known is not None and kind is ReferenceKind.LOAD else None
+            loads: tuple[str, ...] = ()
+            if settled is not None and self._paths.issuperset(settled.loads):
+                loads, scan = settled.loads, settled.left
+            else:
                 text = read(path)
                 if text is None:
                     self.unread.append(path)
                     continue
                 scan = scan_text(text)
             self.scanned += 1
-            for found in self._look_up_all(path, scan):
+            for found in chain(zip(loads, repeat(ReferenceKind.LOAD)), self._look_up_all(path, scan)):
                 if found not in seen:
                     seen.add(found)
                     waiting.append(found)
@@ -182,9 +199,7 @@ class _Walk:
                 yield path, _role(path, ReferenceKind.LOAD)
 
     def _look_up_all(self, referrer: str, scan: Scan) -> Iterator[tuple[str, ReferenceKind]]:
-        base = f"/{referrer}"
-        if scan.base:
-            base = site_url(scan.base, base) or scan.base
+        base = _base(referrer, scan)
         for reference in scan.references:
             if (found := self._look_up(referrer, base, reference)) is not None:
                 yield found, _role(found, reference.kind)
@@ -256,6 +271,37 @@ class _Walk:
 
 
 _scan_script_quickly = partial(scan_script, certain=False)
+
+
+def is_read(path: str) -> bool:
+    """Whether a file is looked through if a page loads it."""
+    return _scanner(path, ReferenceKind.LOAD, certain=False) is not None
+
+
+def settle(path: str, text: str) -> Settled:
+    """What a file that pages load refers to, or only seems to: all that `find_closure` needs to know to begin with.
+
+    Args:
+        path: The file, one that `is_read`.
+        text: Its text.
+    """
+    scan_text = _scanner(path, ReferenceKind.LOAD, certain=False)
+    scan = scan_text(text) if scan_text else Scan(())
+    base = _base(path, scan)
+    loads: dict[str, None] = {}
+    left = []
+    for reference in scan.references:
+        plain = None if reference.from_above else _plain_path(reference.target, base)
+        if plain is not None and _role(plain, reference.kind) is ReferenceKind.LOAD:
+            loads[plain] = None
+        else:
+            left.append(reference)
+    return Settled(tuple(loads), Scan(tuple(left), scan.base))
+
+
+def _base(referrer: str, scan: Scan) -> str:
+    base = f"/{referrer}"
+    return (site_url(scan.base, base) or scan.base) if scan.base else base
 
 
 def _plain_path(target: str, base: str) -> str | None:

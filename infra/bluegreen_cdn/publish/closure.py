@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 from bluegreen_cdn.defaults import MISSING_TARGETS_LISTED, SCAN_MAXIMUM_BYTES
 from bluegreen_cdn.domain.classification import ClassificationRules
-from bluegreen_cdn.domain.closure import Closure, Dangling, find_closure
-from bluegreen_cdn.domain.references import Scan, text_of
+from bluegreen_cdn.domain.closure import Closure, Dangling, Settled, find_closure
+from bluegreen_cdn.domain.references import text_of
 from bluegreen_cdn.domain.requests import DocumentMode
 from bluegreen_cdn.errors import IncompleteBuild
 from bluegreen_cdn.publish.source import Source, SourceFile
@@ -19,7 +19,7 @@ def check_closure(
     mode: str,
     build_id: str | None = None,
     allow_missing: Iterable[str] = (),
-    known: Callable[[SourceFile], Scan | None] | None = None,
+    known: Callable[[SourceFile], Settled | None] | None = None,
 ) -> Closure:
     """Follow every reference of a build's documents.
 
@@ -30,7 +30,7 @@ def check_closure(
         mode: How documents are found: `spa`, `directory` or `html`.
         build_id: The build's name, under which it may refer to itself as `/builds/<id>/…`. Default: it has none.
         allow_missing: Globs of paths that may be missing. Default: none.
-        known: What a script refers to, if that is known; see `find_closure`. Default: of none it is known.
+        known: What a file refers to, if that is known; see `find_closure`. Default: of none it is known.
 
     Raises:
         IncompleteBuild: Something is missing; the message has every referrer and target, up to a limit.

@@ -12,9 +12,7 @@ from bluegreen_cdn.defaults import HASH_BATCH_FILES, HASH_BUFFER_BYTES, HASH_WOR
 from bluegreen_cdn.errors import FileChanged, InvalidBuild
 from bluegreen_cdn.publish.exact_stream import exact_stream
 from bluegreen_cdn.publish.parallel import for_each
-from bluegreen_cdn.publish.source import SourceFile, check_names, check_path, check_size
-
-_READ = os.O_RDONLY | getattr(os, "O_BINARY", 0)
+from bluegreen_cdn.publish.source import READ_FLAGS, SourceFile, check_names, check_path, check_size
 
 
 class FolderSource:
@@ -64,7 +62,7 @@ class FolderSource:
         wanted = min(expected + 1, HASH_BUFFER_BYTES)
         try:
             # Three requests of the system for nearly every file, where Python's files make six.
-            stream = os.open(self._top + path, _READ)
+            stream = os.open(self._top + path, READ_FLAGS)
             try:
                 while data := os.read(stream, wanted):
                     size += len(data)
@@ -105,7 +103,7 @@ class FolderSource:
         """All bytes of a file."""
         # Threads that upload gain nothing by reading at once: at each request of the system they wait for each other.
         with self._reading:
-            stream = os.open(self._top + file.path, _READ)
+            stream = os.open(self._top + file.path, READ_FLAGS)
             try:
                 data = os.read(stream, file.size + 1)
                 while len(data) < file.size and (more := os.read(stream, file.size + 1 - len(data))):

@@ -141,7 +141,7 @@ def plan_for(
             mode=mode,
             build_id=build_id,
             allow_missing=allow_missing,
-            known=ahead.scan,
+            known=ahead.settled,
         )
         return replace(plan, warnings=(*plan.warnings, *closure_warnings(closure)))
 

@@ -1,12 +1,13 @@
-"""Look through the scripts of a large folder in a process of its own, while this one hashes the files and plans.
+"""Look through the files of a large folder in a process of its own, while this one hashes them and plans.
 
-One Python runs on one core, and what scripts refer to takes a third of the time before the first file is sent. Nothing
+One Python runs on one core, and what files refer to takes a third of the time before the first one is sent. Nothing
 depends on that process: what it has not said in time, or could not read, is looked through where it is asked for, and
 so is everything where no process can be started.
 """
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
@@ -17,13 +18,16 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Self
 
 from bluegreen_cdn.defaults import (
+    COLLECT_AFTER_OBJECTS,
+    HASH_BUFFER_BYTES,
     SCAN_AHEAD_BATCH_FILES,
     SCAN_AHEAD_MAXIMUM_FILES,
     SCAN_AHEAD_MINIMUM_FILES,
     SCAN_MAXIMUM_BYTES,
 )
+from bluegreen_cdn.domain.closure import Settled, is_read, settle
 from bluegreen_cdn.domain.references import Reference, ReferenceKind, Scan, text_of
-from bluegreen_cdn.domain.references_script import SCRIPTS, scan_script
+from bluegreen_cdn.publish.source import READ_FLAGS
 
 if TYPE_CHECKING:
     import subprocess
@@ -31,8 +35,11 @@ if TYPE_CHECKING:
     from bluegreen_cdn.publish.source import SourceFile
 
 
+_NOTHING: tuple[Any, ...] = (None, (), (), "")
+
+
 class ScansAhead:
-    """What the scripts of a folder refer to, as far as it is known by now. A context manager; ends the process.
+    """What the files of a folder refer to, as far as it is known by now. A context manager; ends the process.
 
     Args:
         folder: The folder; None for a build that is not in one, of which nothing is known ahead.
@@ -44,12 +51,13 @@ class ScansAhead:
         if folder is not None and (os.cpu_count() or 1) > 1 and _is_large(folder):
             self._process = _start(folder)
 
-    def scan(self, file: SourceFile) -> Scan | None:
-        """What a script refers to, as `scan_script` finds it if it need not be certain; None if it is not known."""
-        size, references = self._found.get(file.path, (None, ()))
+    def settled(self, file: SourceFile) -> Settled | None:
+        """What a file refers to, as `settle` says it; None if it is not known."""
+        size, loads, left, base = self._found.get(file.path, _NOTHING)
         if size != file.size:
             return None
-        return Scan(tuple(Reference(target, ReferenceKind(kind), above) for target, kind, above in references))
+        references = tuple([Reference(target, ReferenceKind(kind), above) for target, kind, above in left])
+        return Settled(tuple(loads), Scan(references, base))
 
     def __enter__(self) -> Self:
         """Begin to take what the process says."""
@@ -73,21 +81,37 @@ class ScansAhead:
 
 
 def scan_folder(folder: str) -> Iterator[Mapping[str, list[Any]]]:
-    """Size and references of the scripts in a folder, some at a time, by their paths."""
+    """Size of the files in a folder and what they refer to, some at a time, by their paths."""
     top = os.path.join(folder, "")
-    scripts = (path for path in _paths(top) if path.lower().endswith(SCRIPTS))
-    while batch := list(islice(scripts, SCAN_AHEAD_BATCH_FILES)):
+    paths = filter(is_read, _paths(top))
+    while batch := list(islice(paths, SCAN_AHEAD_BATCH_FILES)):
         found: dict[str, list[Any]] = {}
         for path in batch:
             try:
-                with open(top + path, "rb", buffering=0) as stream:
-                    data = stream.read(SCAN_MAXIMUM_BYTES + 1)
+                data = _read(top + path)
             except OSError:  # whoever is asked for the file says so
                 continue
             if len(data) <= SCAN_MAXIMUM_BYTES:
-                references = scan_script(text_of(data), certain=False).references
-                found[path] = [len(data), [(each.target, each.kind, each.from_above) for each in references]]
+                settled = settle(path, text_of(data))
+                left = [(each.target, each.kind, each.from_above) for each in settled.left.references]
+                found[path] = [len(data), settled.loads, left, settled.left.base]
         yield found
+
+
+def _read(path: str) -> bytes:
+    """The bytes of a file, or too many of them."""
+    pieces, size = [], 0
+    stream = os.open(path, READ_FLAGS)
+    try:
+        # Room for the largest file that is looked through would cost more than what most files have.
+        while size <= SCAN_MAXIMUM_BYTES and (piece := os.read(stream, HASH_BUFFER_BYTES)):
+            pieces.append(piece)
+            size += len(piece)
+            if len(piece) < HASH_BUFFER_BYTES:
+                break
+    finally:
+        os.close(stream)
+    return b"".join(pieces)
 
 
 def _paths(top: str, folder: str = "") -> Iterator[str]:
@@ -126,7 +150,8 @@ def _start(folder: Path) -> subprocess.Popen[bytes] | None:
 
 
 def main() -> None:
-    """Say what the scripts of a folder refer to, a line of JSON for some files at a time."""
+    """Say what the files of a folder refer to, a line of JSON for some of them at a time."""
+    gc.set_threshold(COLLECT_AFTER_OBJECTS)
     for found in scan_folder(sys.argv[1]):
         print(json.dumps(found), flush=True)
 

@@ -1,6 +1,7 @@
 """Where a build comes from: the port, and what every source checks before anything is written anywhere."""
 
 import hashlib
+import os
 import re
 import unicodedata
 from collections.abc import Iterable
@@ -18,6 +19,7 @@ from bluegreen_cdn.defaults import (
 from bluegreen_cdn.errors import InvalidBuild
 
 READ_BYTES = 1024 * 1024
+READ_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0)
 _UNFIT = re.compile(r"[\x00-\x1f\x7f\\?#]")
 _HARMLESS = re.compile(r"(?:[A-Za-z0-9_-][A-Za-z0-9_.-]*/)*[A-Za-z0-9_-][A-Za-z0-9_.-]*", re.ASCII)
 _RESERVED = tuple(f"{folder}/" for folder in RESERVED_TOP_FOLDERS)
