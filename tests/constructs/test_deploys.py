@@ -13,15 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from deployed import CDK, TIME_SCALE, Site
+from deployed import CDK, IN_STEPS, QUICKLY, Site, deployed_site, two_builds
 
 from bluegreen_cdn import defaults
 from bluegreen_cdn.domain.expressions import Role
 
 from .test_dashboard import ADDITIONAL, CLOUDFRONT, metrics
 
-QUICKLY = "rollout=all-at-once:bake=0m"
-IN_STEPS = "rollout=canary:10%:60m:bake=0m"
 SLOWLY = "rollout=canary:10%:240m:bake=0m"
 
 pytestmark = [
@@ -34,36 +32,13 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def builds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Two builds."""
-    made = {}
-    for name, token in (("one", "B3x9aZ0q"), ("two", "C4y0bA1r")):
-        folder = tmp_path_factory.mktemp(name)
-        (folder / "assets").mkdir()
-        (folder / "assets" / f"index-{token}.js").write_text(f"console.log('{name}')")
-        (folder / "index.html").write_text(f'<script type="module" src="/assets/index-{token}.js"></script>')
-        made[name] = folder
-    return made
+    return two_builds(tmp_path_factory.mktemp)
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory, builds: dict[str, Path]) -> Iterator[Site]:
-    """The first release, of build `one`."""
-    from bluegreen_cdn.local.cloud import LocalCloud
-    from bluegreen_cdn.local.edge import EdgeSimulator
-
     folder = tmp_path_factory.mktemp("deploys")
-    with (
-        LocalCloud(folder / "cloud", time_scale=TIME_SCALE) as cloud,
-        EdgeSimulator(cloud.endpoint, folder / "edge", propagation_seconds=0.2) as edge,
-    ):
-        cloud.connect_edge(edge.address)
-        site = Site(cloud.environment(), folder, cloud, edge)
-        booted = site.cdk("bootstrap", f"aws://{site.environment['CDK_DEFAULT_ACCOUNT']}/us-east-1")
-        assert booted.returncode == 0, booted.stderr
-        first = site.deploy(f"build={builds['one']}", "build_id=one", IN_STEPS, stacks="--all")
-        assert first.returncode == 0, first.stdout + first.stderr
-        assert site.deployments() == [], "the first release has nobody to be compared with"
-        edge.wait_until_serving()
+    with deployed_site(folder, builds, regions=("us-east-1",)) as site:
         yield site
     shutil.rmtree(folder, ignore_errors=True)
 
@@ -136,17 +111,7 @@ def test_the_store_was_seeded_once_and_follows(site: Site) -> None:
 
 
 def test_an_operator_goes_back_and_forth_without_moving_the_alias(site: Site, builds: dict[str, Path]) -> None:
-    def bluegreen(*arguments: str, code: int = 0) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "bluegreen_cdn.cli.main", *arguments, "--site", "shop"],
-            env=site.environment,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        assert done.returncode == code, done.stdout + done.stderr
-        return done.stdout + done.stderr
+    bluegreen = site.bluegreen
 
     def status() -> dict[str, Any]:
         found: dict[str, Any] = json.loads(bluegreen("status", "--json"))
