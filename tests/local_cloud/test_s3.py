@@ -93,13 +93,16 @@ def test_objects_reach_every_region_with_their_metadata(aws: Aws) -> None:
 
 def test_replication_takes_the_time_that_was_ordered(aws: Aws) -> None:
     name, (near, far) = replicated(aws, "delayed")
-    fault = aws.cloud.fault("replication-delay", bucket=far, seconds=60)
+    seconds = 1200  # ten real ones, for what is looked at before the copy arrives
+    fault = aws.cloud.fault("replication-delay", bucket=far, seconds=seconds)
     try:
+        began = time.monotonic()
         aws.client("s3").put_object(Bucket=name, Key="x", Body=b"x")
         eventually(lambda: exists(aws, near, "x"))
         assert not exists(aws, far, "x")
         assert status(aws, name, "x") == "PENDING"
         eventually(lambda: exists(aws, far, "x"))
+        assert time.monotonic() - began >= seconds / aws.cloud.time_scale
         eventually(lambda: status(aws, name, "x") == "COMPLETED")
     finally:
         aws.cloud.mend(fault)
