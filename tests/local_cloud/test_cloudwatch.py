@@ -52,10 +52,28 @@ def state(aws: Aws, name: str) -> str:
     return str(found["StateValue"])
 
 
-def put(aws: Aws, name: str, value: float, **values: str) -> None:
-    aws.client("cloudwatch").put_metric_data(
-        Namespace="Test", MetricData=[{"MetricName": name, "Value": value, "Dimensions": dimensions(**values)}]
-    )
+def moves(aws: Aws, name: str) -> list[str]:
+    """The states that an alarm has gone into, in order."""
+    return [one["new"] for one in aws.cloud.timeline(kind="alarm") if one["alarm"] == name]
+
+
+def put(aws: Aws, metric: str, values: dict[str, float]) -> None:
+    """Report a value for each role, all at the same moment and so in the same period."""
+    data = [
+        {"MetricName": metric, "Value": value, "Dimensions": dimensions(role=role), "Timestamp": time.time()}
+        for role, value in values.items()
+    ]
+    aws.client("cloudwatch").put_metric_data(Namespace="Test", MetricData=data)
+
+
+def put_until_alarm(aws: Aws, name: str, metric: str, values: dict[str, float]) -> None:
+    """Report again and again: one report is in the newest period for a moment only, which a busy machine may miss."""
+
+    def fires() -> bool:
+        put(aws, metric, values)
+        return state(aws, name) == "ALARM"
+
+    eventually(fires)
 
 
 def minutes(aws: Aws, count: float) -> float:
@@ -67,20 +85,12 @@ def test_an_alarm_on_one_dimension_is_not_fired_by_another_and_recovers(aws: Aws
     for role in ("stable", "candidate"):
         cloudwatch.put_metric_alarm(**alarm(f"by-{role}", MetricName="by", Dimensions=dimensions(role=role)))
     cloudwatch.put_metric_alarm(**alarm("by-nothing", MetricName="by"))
-    eventually(lambda: state(aws, "by-stable") == state(aws, "by-candidate") == "OK")
-    put(aws, "by", 50, role="candidate")
-    eventually(lambda: state(aws, "by-candidate") == "ALARM")
-    seen = aws.cloud.timeline(kind="alarm")[-1]["sequence"]
+    alarms = ("by-stable", "by-candidate", "by-nothing")
+    eventually(lambda: [moves(aws, name) for name in alarms] == [["OK"]] * 3)
+    put_until_alarm(aws, "by-candidate", "by", {"candidate": 50})
     eventually(lambda: state(aws, "by-candidate") == "OK")
-    moved = {
-        one["alarm"]: one["new"]
-        for one in aws.cloud.timeline(kind="alarm")
-        if one["alarm"].startswith("by-") and one["old"] != "INSUFFICIENT_DATA"
-    }
-    assert moved == {"by-candidate": "OK"}
-    assert [one["new"] for one in aws.cloud.timeline(since=seen, kind="alarm") if one["alarm"] == "by-candidate"] == [
-        "OK"
-    ]
+    eventually(lambda: moves(aws, "by-candidate")[-2:] == ["ALARM", "OK"])
+    assert moves(aws, "by-stable") == moves(aws, "by-nothing") == ["OK"]
 
 
 @pytest.mark.parametrize(
@@ -155,9 +165,7 @@ def test_a_templates_alarm_on_metric_math_fires_and_tells_eventbridge(aws: Aws) 
     )
     assert status == "CREATE_COMPLETE", aws.failure_reasons("math")
     eventually(lambda: state(aws, "math-alarm") == "OK")
-    put(aws, "math", 5, role="stable")
-    put(aws, "math", 11, role="candidate")
-    eventually(lambda: state(aws, "math-alarm") == "ALARM")
+    put_until_alarm(aws, "math-alarm", "math", {"stable": 5, "candidate": 11})
 
     ssm = aws.client("ssm")
     found = eventually(lambda: ssm.get_parameters(Names=["/events/math-alarm"])["Parameters"])
@@ -240,10 +248,11 @@ def test_metrics_come_out_of_a_functions_log_with_their_dimensions(aws: Aws) -> 
 
 def test_an_alarm_state_set_by_hand_lasts_until_the_next_look(aws: Aws) -> None:
     aws.client("cloudwatch").put_metric_alarm(**alarm("by-hand"))
-    eventually(lambda: state(aws, "by-hand") == "OK")
+    eventually(lambda: moves(aws, "by-hand") == ["OK"])
     aws.client("cloudwatch").set_alarm_state(AlarmName="by-hand", StateValue="ALARM", StateReason="a drill")
-    assert [one["new"] for one in aws.cloud.timeline(kind="alarm") if one["alarm"] == "by-hand"][-1] == "ALARM"
-    eventually(lambda: state(aws, "by-hand") == "OK")
+    # The next look may come before ours.
+    eventually(lambda: moves(aws, "by-hand") == ["OK", "ALARM", "OK"])
+    assert state(aws, "by-hand") == "OK"
 
 
 @pytest.mark.parametrize("expression", ["rate(1 minute)", "cron(* * * * ? *)"])
@@ -259,10 +268,12 @@ def test_a_scheduled_run_waits_for_the_one_before(aws: Aws) -> None:
         "slow",
         "import time\ndef handler(event, context):\n    time.sleep(event.get('seconds', 3))\n    return 'done'\n",
     )
+    began = time.monotonic()
     with scheduled(aws, "slow", "rate(1 minute)"):
         eventually(lambda: invocations(aws, "slow") >= 1)
         time.sleep(6)  # twelve minutes of the cloud
-        assert invocations(aws, "slow") <= 4
+        ended = invocations(aws, "slow")
+        assert ended <= (time.monotonic() - began) / 3
         answer = aws.client("lambda").invoke(FunctionName="slow", Payload=b'{"seconds": 0}')
         assert answer["Payload"].read() == b'"done"'  # who asks by hand is not held up
 
