@@ -13,6 +13,8 @@ from bluegreen_cdn.local.cloud.deployment_model import Deployment, Group, Revisi
 from bluegreen_cdn.local.cloud.deployment_port import DeploymentRunningError
 from bluegreen_cdn.local.cloud.timeline import Timeline
 
+from .conftest import eventually
+
 SCOPE = Scope(account="111122223333", region="us-east-1")
 CANARY = DeploymentConfig(name="canary", kind="TimeBasedCanary", percent=10, interval_minutes=5)
 ENDLESS = DeploymentConfig(name="endless", kind="TimeBasedCanary", percent=10, interval_minutes=2880 * 1000)
@@ -95,7 +97,7 @@ def test_a_canary_goes_by_its_steps(cloud: FakeCloud) -> None:
     deployment = cloud.engine.wait(start(cloud))
     assert (deployment.status, deployment.percent) == ("Succeeded", 100)
     assert cloud.weights == [("1", {"2": 0.1}), ("2", {})]
-    assert states(cloud, deployment) == ["START", "SUCCESS"]
+    eventually(lambda: states(cloud, deployment) == ["START", "SUCCESS"])  # told just after those who wait go on
     assert deployment.describe()["deploymentOverview"]["Succeeded"] == 1
 
 
@@ -107,7 +109,7 @@ def test_a_linear_one_too(cloud: FakeCloud) -> None:
 
 def test_an_alarm_stops_it_and_the_rollback_is_a_new_deployment(cloud: FakeCloud) -> None:
     deployment = start(cloud, ENDLESS)
-    assert cloud.shifted.wait(5)
+    assert cloud.shifted.wait(60)
     cloud.alarms.add("verdict")
     cloud.engine.wait(deployment)
     rollback = rollback_of(cloud, deployment)
@@ -132,7 +134,7 @@ def test_another_alarm_is_none_of_its_business(cloud: FakeCloud) -> None:
 
 def test_a_stop_without_rollback_leaves_the_alias_where_it_is(cloud: FakeCloud) -> None:
     deployment = start(cloud, ENDLESS)
-    assert cloud.shifted.wait(5)
+    assert cloud.shifted.wait(60)
     cloud.engine.stop(deployment, roll_back=False)
     cloud.engine.wait(deployment)
     assert (deployment.status, deployment.error_code, deployment.rollback_info) == ("Stopped", "MANUAL_STOP", {})
