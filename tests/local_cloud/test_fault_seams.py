@@ -1,6 +1,5 @@
 """Faults of functions and KeyValueStores, counted where they must be felt."""
 
-import time
 from typing import Any
 from uuid import uuid4
 
@@ -72,13 +71,11 @@ def test_the_edge_is_spared(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
     fault = aws.cloud.fault("kvs-error", store=name)
     client = store._client
     client.meta.events.register("before-sign", lambda request, **_: request.headers.add_header(EDGE_HEADER, "1"))
-    began = time.monotonic()
     try:
         assert client.list_keys(KvsARN=store.arn)["Items"] == []
     finally:
         aws.cloud.mend(fault)
     assert refused(aws, name) == []
-    assert time.monotonic() - began < 5
 
 
 def test_all_of_it_is_refused_until_the_retries_are_used_up(aws: Aws) -> None:
