@@ -257,7 +257,7 @@ def test_a_stopped_canary_on_the_local_cloud(local: Callable[..., Any]) -> None:
     codedeploy.create_application(applicationName="shop", computePlatform="Lambda")
     codedeploy.create_deployment_group(
         applicationName="shop", deploymentGroupName="shop", serviceRoleArn=role,
-        deploymentConfigName="CodeDeployDefault.LambdaCanary10Percent5Minutes",
+        deploymentConfigName="CodeDeployDefault.LambdaCanary10Percent30Minutes",
         deploymentStyle={"deploymentType": "BLUE_GREEN", "deploymentOption": "WITH_TRAFFIC_CONTROL"},
         autoRollbackConfiguration={"enabled": True, "events": ["DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_REQUEST"]},
     )  # fmt: skip
