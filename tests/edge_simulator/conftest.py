@@ -93,6 +93,7 @@ class Site:
         package = io.BytesIO()
         with zipfile.ZipFile(package, "w") as archive:
             archive.writestr("edge.py", source)
+        more = {"timeout_seconds": 30.0, **more}
         record = LambdaRecord(arn=arn, handler="edge.handler", package=package.getvalue(), **more)
         self.cloud.lambdas[arn] = record
         self.behavior["LambdaFunctionAssociations"] = items({"EventType": event, "LambdaFunctionARN": arn})

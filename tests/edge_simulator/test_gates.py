@@ -32,6 +32,7 @@ class SlowCloud(FakeCloud):
 
 
 def test_many_requests_read_once(monkeypatch):
+    monkeypatch.setattr(gates, "POLICY_SECONDS", 3600)
     cloud = SlowCloud()
     cloud.policies["b"] = OPEN
     gate = gates.Gates(cloud)

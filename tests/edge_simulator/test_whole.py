@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 
 import pytest
 
@@ -144,7 +145,7 @@ def test_what_origins_allow_and_policies_demand(site):
     age(site, 61)
     assert site.get("/a.js").header("x-cache") == "RefreshHit from cloudfront"
     assert site.get("/a.js").header("x-cache") == "Hit from cloudfront"
-    assert site.get("/a.js").header("age") == "0"
+    assert int(site.get("/a.js").header("age")) < 61, "counted from when it was found valid again"
 
 
 def test_a_changed_object_replaces_the_stale_one(site):
@@ -215,8 +216,10 @@ def test_stale_while_revalidate_answers_at_once(site):
     site.put("a.js", "two", cache_control="max-age=60, stale-while-revalidate=60")
     age(site, 70)
     assert site.get("/a.js").body == b"one"
-    site.run(asyncio.sleep(0.05))
-    assert site.get("/a.js").body == b"two"
+    until = time.monotonic() + 10
+    while (body := site.get("/a.js").body) == b"one" and time.monotonic() < until:
+        site.run(asyncio.sleep(0.01))
+    assert body == b"two"
 
 
 def test_variants_by_encoding_conditions_ranges_and_head(site):
