@@ -101,7 +101,10 @@ def test_a_distribution_where_everything_is_wrong_is_not_asked_for_all_of_it(
     assert len(plane.edge.asked) == 2 * passes
 
 
-def test_what_time_does_not_allow_is_left_out_and_said(plane: Any, lines: Any) -> None:
+def test_what_time_does_not_allow_is_left_out_and_said(plane: Any, lines: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Several workers may have asked for everything before the one that takes so long comes to it.
+    monkeypatch.setattr(defaults, "SMOKE_WORKERS", 1)
+
     def slowly(answer: Answer) -> Answer:
         plane.clock.time += defaults.SMOKE_SECONDS + 1
         return answer
@@ -110,7 +113,7 @@ def test_what_time_does_not_allow_is_left_out_and_said(plane: Any, lines: Any) -
     assert before(plane)["succeeded"] is True
     (told,) = [line for line in lines() if line["what"] == "smoke fetch went well"]
     assert told["left_out"] is True
-    assert told["requests"] < 8 + defaults.SMOKE_WORKERS
+    assert told["requests"] < 8
 
 
 def test_a_large_build_is_fetched_in_an_even_selection(plane: Any, monkeypatch: pytest.MonkeyPatch) -> None:
