@@ -1,8 +1,12 @@
 """The page runner does to a page what a browser does, as far as a release can be judged by it."""
 
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+from bluegreen_cdn.local.rehearsal import page_runner
 
 from .conftest import Answer, Site, Sites, Visitors
 
@@ -11,6 +15,16 @@ LISTEN = """
 const named = (target) => (target === window ? 'E:' : 'R:' + target.localName);
 addEventListener('error', (event) => note(named(event.target) + (event.message ?? '')), true);
 addEventListener('unhandledrejection', (event) => note('U:' + event.reason.name + ':' + event.reason.message));
+"""
+
+# Waits for a page, looks every 10 ms, and stands still for a while after a second.
+WAITING = """
+const { Patience } = await import(process.argv[1]);
+let now = 0;
+Date.now = () => now;
+const patience = new Patience(4000, 10000);
+while (!patience.over) now += now === 1000 ? 10 + Number(process.argv[2]) : 10;
+console.log(now);
 """
 
 
@@ -350,6 +364,14 @@ def test_a_page_that_hangs_does_not_stop_the_others(site: Site, visitors: Visito
     report = visitors.visit(f"{site.address}/", {"evaluate": "setTimeout(() => { while (true); }, 1)"}, {"wait": 100})
     assert report["failures"] == ["a page kept its process busy without an end"]
     assert visitors.visit(f"{site.address}/")["ok"]
+
+
+@pytest.mark.parametrize(("stalled", "end"), [(0, 4_000), (200, 4_000), (5_000, 9_010), (7_000, 10_000)])
+def test_time_in_which_the_machine_stood_still_is_not_waited_for_a_page(stalled: int, end: int) -> None:
+    module = Path(page_runner.__file__).with_name("patience.mjs").as_uri()
+    command = ["node", "--input-type=module", "--eval", WAITING, module, str(stalled)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert int(done.stdout) == end
 
 
 @pytest.mark.parametrize(

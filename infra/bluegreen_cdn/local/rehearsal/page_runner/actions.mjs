@@ -1,5 +1,7 @@
 // What a visitor can do in a tab: each action is a function of the session, its value and the whole message entry.
 
+import { Patience } from "./patience.mjs";
+
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 export const ACTIONS = {
@@ -39,9 +41,9 @@ export const ACTIONS = {
   },
 
   async waitFor(session, selector, { ms = 2_000 }) {
-    const end = Math.min(Date.now() + ms, session.deadline);
+    const patience = new Patience(ms, session.deadline);
     while (!session.page?.document.querySelector(selector)) {
-      if (Date.now() > end) {
+      if (patience.over) {
         throw new Error(`nothing matched ${selector} within ${ms} ms on ${session.page?.document.URL}`);
       }
       await sleep(10);

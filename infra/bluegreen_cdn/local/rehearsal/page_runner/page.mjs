@@ -11,6 +11,7 @@ import {
   runScript,
 } from "./jsdom_extension.mjs";
 import { ModuleMap, ModuleUnavailable } from "./modules.mjs";
+import { Patience } from "./patience.mjs";
 import { Resources } from "./resources.mjs";
 import { visibleText } from "./stand_ins.mjs";
 import { installWindowApis } from "./window_apis.mjs";
@@ -199,8 +200,8 @@ export class Page {
 
   /** Waits for what was sent last, then gives everything back. */
   async close(timeoutMs = 2_000) {
-    const end = Date.now() + timeoutMs;
-    while (this.#busy && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 5));
+    const patience = new Patience(timeoutMs, Math.max(this.session.deadline, Date.now() + timeoutMs));
+    while (this.#busy && !patience.over) await new Promise((resolve) => setTimeout(resolve, 5));
     this.window.close();
     implementationOf(this.window)?._virtualConsole?.removeAllListeners?.();
   }

@@ -3,6 +3,7 @@
 import { ACTIONS, sleep } from "./actions.mjs";
 import { CookieJar } from "./cookies.mjs";
 import { Page } from "./page.mjs";
+import { Patience } from "./patience.mjs";
 import { Transport, digestOf, isLoopback } from "./transport.mjs";
 
 const USER_AGENT =
@@ -148,9 +149,9 @@ export class Session {
   }
 
   async #settle() {
-    const end = Math.min(Date.now() + SETTLE_MS, this.deadline);
+    const patience = new Patience(SETTLE_MS, this.deadline);
     let quiet = 0;
-    while (Date.now() < end && quiet < 2) {
+    while (!patience.over && quiet < 2) {
       if (this.#navigation) {
         const { url, type } = this.#navigation;
         this.#navigation = undefined;
