@@ -3,6 +3,7 @@ import os
 import stat
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -99,6 +100,24 @@ def test_what_npm_installs_and_makes_is_not_a_source(checkout: Path) -> None:
     assert sources_digest(sources) == before
     (sources / "package.json").rename(sources / "other.json")
     assert sources_digest(sources) != before
+
+
+def test_packages_that_another_process_installs_meanwhile_are_not_looked_at(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sources = checkout / "examples" / "storefront"
+    for folder in ("node_modules", "src"):
+        (sources / folder / "react").mkdir(parents=True)
+    seen: list[Path] = []
+    real = os.scandir
+
+    def scandir(path: Any) -> Any:
+        seen.append(Path(path).relative_to(sources))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    sources_digest(sources)
+    assert sorted(seen) == [Path(), Path("src"), Path("src/react")]
 
 
 @pytest.mark.parametrize("version", ["v18.20.4", "v20.18.3", "v22.12.0", "v21.7.0", "", "unheard of"])

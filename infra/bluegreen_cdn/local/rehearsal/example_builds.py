@@ -91,11 +91,17 @@ def check_node() -> str:
 def sources_digest(sources: Path) -> str:
     """A digest of everything in an example's folder that a build of it reads: paths and contents."""
     digest = hashlib.sha256()
-    for path in sorted(sources.rglob("*")):
-        relative = path.relative_to(sources)
-        if path.is_file() and not _NOT_SOURCES.intersection(relative.parts):
-            digest.update(f"{relative.as_posix()}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    for path in sorted(_source_files(sources)):
+        name = path.relative_to(sources).as_posix()
+        digest.update(f"{name}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
     return digest.hexdigest()[:16]
+
+
+def _source_files(sources: Path) -> Iterator[Path]:
+    for folder, folders, files in os.walk(sources):
+        # Not even looked into: another process may be installing packages there.
+        folders[:] = [name for name in folders if name not in _NOT_SOURCES]
+        yield from (path for name in files if (path := Path(folder, name)).is_file())
 
 
 def _is_supported(version: str) -> bool:
