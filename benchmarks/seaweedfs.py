@@ -13,7 +13,12 @@ from pathlib import Path
 from typing import Any, Self
 
 ACCESS_KEY, SECRET_KEY, REGION = "bluegreen", "bluegreen-secret", "us-east-1"
-_START_SECONDS = 40
+_START_SECONDS = 120
+_STARTS = 3
+
+
+class PortTaken(RuntimeError):
+    """It ended because somebody else listens where it was told to."""
 
 
 class SeaweedFS:
@@ -51,32 +56,38 @@ class SeaweedFS:
         identity = {"accessKey": ACCESS_KEY, "secretKey": SECRET_KEY}
         everything = {"identities": [{"name": "all", "credentials": [identity], "actions": ["Admin"]}]}
         (self._folder / "s3.json").write_text(json.dumps(everything))
+        for left in reversed(range(_STARTS)):
+            self._start(command)
+            try:
+                self._wait()
+                break
+            except BaseException as error:
+                self.__exit__()
+                if not (left and isinstance(error, PortTaken)):  # since they were found free
+                    raise
+        return self
+
+    def _start(self, command: str) -> None:
+        shutil.rmtree(self._folder / "data", ignore_errors=True)
         (self._folder / "data").mkdir()
         master, volume, filer, s3, self._metrics = _free_ports(5)
         self.endpoint = f"http://127.0.0.1:{s3}"
-        self._log = open(self._folder / "log", "wb")
         # Every bucket gets volumes of its own; too few, and writes fail with 500.
-        self._process = subprocess.Popen(
-            [
-                command, "server", f"-dir={self._folder / 'data'}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1",
-                f"-master.port={master}", f"-volume.port={volume}", "-filer", f"-filer.port={filer}",
-                "-s3", f"-s3.port={s3}", f"-s3.config={self._folder / 's3.json'}",
-                f"-metricsPort={self._metrics}", "-s3.port.iceberg=0", "-s3.port.lance=0",
-                "-volume.max=500", "-master.volumeSizeLimitMB=1024",
-            ],
-            cwd=self._folder, stdout=self._log, stderr=subprocess.STDOUT,
-        )  # fmt: skip
-        try:
-            self._wait()
-        except BaseException:
-            self.__exit__()
-            raise
-        return self
+        with open(self._folder / "log", "wb") as log:
+            self._process = subprocess.Popen(
+                [
+                    command, "server", f"-dir={self._folder / 'data'}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1",
+                    f"-master.port={master}", f"-volume.port={volume}", "-filer", f"-filer.port={filer}",
+                    "-s3", f"-s3.port={s3}", f"-s3.config={self._folder / 's3.json'}",
+                    f"-metricsPort={self._metrics}", "-s3.port.iceberg=0", "-s3.port.lance=0",
+                    "-volume.max=500", "-master.volumeSizeLimitMB=1024",
+                ],
+                cwd=self._folder, stdout=log, stderr=subprocess.STDOUT,
+            )  # fmt: skip
 
     def __exit__(self, *error: object) -> None:
         self._process.kill()
         self._process.wait()
-        self._log.close()
 
     def counters(self) -> tuple[int, int]:
         """Requests answered and bytes of bodies received since it started."""
@@ -102,10 +113,12 @@ class SeaweedFS:
     def _wait(self) -> None:
         """Until it takes objects: its parts find each other some seconds after the port opens."""
         deadline = time.monotonic() + _START_SECONDS
+        client = self.client(attempts=1)
+        there = (client.exceptions.BucketAlreadyOwnedByYou, client.exceptions.BucketAlreadyExists)
         while self._process.poll() is None:
             try:
-                client = self.client(attempts=1)
-                client.create_bucket(Bucket="ready")
+                with contextlib.suppress(*there):  # made in an earlier round, in which the object was refused
+                    client.create_bucket(Bucket="ready")
                 client.put_object(Bucket="ready", Key="ready", Body=b"ready")
             except Exception:
                 if time.monotonic() > deadline:
@@ -113,7 +126,9 @@ class SeaweedFS:
                 time.sleep(0.2)
             else:
                 return
-        raise RuntimeError(f"seaweedfs did not start:\n{(self._folder / 'log').read_text()[-2000:]}")
+        said = (self._folder / "log").read_text(errors="replace")
+        ended = PortTaken if "address already in use" in said else RuntimeError
+        raise ended(f"seaweedfs did not start:\n{said[-2000:]}")
 
 
 def _free_ports(count: int) -> list[int]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bluegreen_cdn.errors import LocalCloudError
-from bluegreen_cdn.local.cloud import LocalCloud
+from bluegreen_cdn.local.cloud import LocalCloud, launcher
 from bluegreen_cdn.local.cloud.environment import client_environment, server_environment
 from bluegreen_cdn.local.cloud.launcher import STATE_FILE, running_instance
 from bluegreen_cdn.local.cloud.seams import check_version, replace, require
@@ -78,7 +78,7 @@ def test_workers_of_a_killed_server_are_stopped_too(tmp_path: Path) -> None:
         run_forever(cloud, tmp_path / "mark")
         assert len(members(pid)) > 1
         os.kill(pid, signal.SIGKILL)
-    eventually(lambda: members(pid) == [], timeout=5)
+    eventually(lambda: members(pid) == [])
 
 
 @pytest.mark.cloud
@@ -114,6 +114,18 @@ def test_a_port_that_is_taken_is_said(aws: Aws, tmp_path: Path) -> None:
     port = int(aws.cloud.endpoint.rpartition(":")[2])
     with pytest.raises(LocalCloudError, match=f"port {port}"):
         LocalCloud(tmp_path, port=port).start()
+
+
+@pytest.mark.cloud
+@pytest.mark.xdist_group("local-cloud")
+def test_another_port_is_chosen_when_one_is_taken_meanwhile(
+    aws: Aws, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ports = [int(aws.cloud.endpoint.rpartition(":")[2]), launcher._free_port()]
+    monkeypatch.setattr(launcher, "_free_port", iter(ports).__next__)
+    with LocalCloud(tmp_path) as cloud:
+        assert cloud.endpoint == f"http://127.0.0.1:{ports[1]}"
+        assert cloud.admin("faults") == []
 
 
 def test_a_scale_of_nothing_is_refused(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Starts and stops the local cloud."""
 
 import contextlib
+import errno
 import json
 import os
 import secrets
@@ -20,6 +21,8 @@ from bluegreen_cdn.local.cloud.environment import HOST, client_environment
 
 START_TIMEOUT_SECONDS = 30.0
 STOP_TIMEOUT_SECONDS = 8.0
+PORT_CHOICES = 3
+"""How often a free port is chosen: until the child listens on it, another process may take it."""
 STATE_FILE = "local-cloud.json"
 LOG_FILE = "local-cloud.log"
 
@@ -80,7 +83,19 @@ class LocalCloud:
                 f"a local cloud (process {running['pid']}, {running['endpoint']}) already uses "
                 f"{self.state_dir}: stop it first, or choose another folder"
             )
-        self._port = self._port or _free_port()
+        demanded = self._port
+        for left in reversed(range(1 if demanded else PORT_CHOICES)):
+            self._port = demanded or _free_port()
+            try:
+                self._start_process()
+            except LocalCloudError:
+                if not left or os.strerror(errno.EADDRINUSE) not in self.log_file.read_text(errors="replace"):
+                    raise
+            else:
+                break
+        return self
+
+    def _start_process(self) -> None:
         command = [
             sys.executable,
             "-m",
@@ -113,7 +128,6 @@ class LocalCloud:
             "time_scale": self.time_scale,
         }
         (self.state_dir / STATE_FILE).write_text(json.dumps(state))
-        return self
 
     def stop(self) -> None:
         """Stop the child process and everything it started; does nothing when it is not running."""
