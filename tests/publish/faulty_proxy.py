@@ -1,6 +1,7 @@
 """A proxy before an S3 server that refuses, breaks off or lets through, as a test says."""
 
 import http.client
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -51,17 +52,31 @@ class BreakOff:
 Fault = Refuse | BreakOff | None
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of connections that end early, as those of clients do which are refused or killed."""
+        if not isinstance(sys.exception(), OSError | http.client.HTTPException):
+            super().handle_error(request, client_address)
+
+
 class FaultyProxy:
     """Between a client and an S3 server.
 
     Args:
         upstream: The server's address.
         fault: What becomes of a request. Default: it goes through.
+
+    Attributes:
+        requests: All of them, in order.
+        statuses: What each was answered with, by its number.
     """
 
     def __init__(self, upstream: str, fault: Callable[[Request], Fault] = lambda request: None) -> None:
         self.fault = fault
         self.requests: list[Request] = []
+        self.statuses: dict[int, int] = {}
         proxy, server, lock = self, urlsplit(upstream), threading.Lock()
         seen: dict[tuple[str, str], int] = {}
 
@@ -81,6 +96,7 @@ class FaultyProxy:
                     proxy.requests.append(request)
                     fault = proxy.fault(request)
                 if isinstance(fault, Refuse):
+                    proxy.statuses[request.number] = fault.status
                     said = f"<Error><Code>{fault.code}</Code><Message>told to</Message></Error>".encode()
                     self._answer(fault.status, {"Content-Type": "application/xml"}, said)
                     return
@@ -94,6 +110,7 @@ class FaultyProxy:
                 answer = connection.getresponse()
                 data, status = answer.read(), answer.status
                 connection.close()
+                proxy.statuses[request.number] = status
                 self._answer(status, dict(answer.getheaders()), data, fault)
 
             do_GET = do_PUT = do_HEAD = do_POST = do_DELETE = handle_one  # noqa: N815
@@ -121,8 +138,7 @@ class FaultyProxy:
             def log_message(self, *arguments: object) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), Handler)
         self.endpoint = f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def __enter__(self) -> Self:
