@@ -35,7 +35,7 @@ test: lint
 	@CDK_VALIDATION=false $(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 test-scale: setup
-	@$(BIN)/python -m pytest -m scale $(ARGS)
+	@$(BIN)/python -m pytest -m "scale or hypothesis" --hypothesis-profile=searching $(ARGS)
 
 lint: setup
 	@$(BIN)/ruff check .

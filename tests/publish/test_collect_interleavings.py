@@ -338,6 +338,7 @@ FEW = settings(
 )
 
 
+@pytest.mark.hypothesis
 @pytest.mark.parametrize("kind", [World, PackedWorld])
 def test_no_kept_file_is_ever_deleted(kind: type[World]) -> None:
     run_state_machine_as_test(kind, settings=FEW)
