@@ -40,8 +40,8 @@ READERS = 2
 SCAN_AHEAD_MINIMUM_FILES = 1_000
 """Of a folder whose files a process of its own looks through, which takes a twentieth of a second to start."""
 SCAN_AHEAD_BATCH_FILES = 128
-SCAN_AHEAD_MAXIMUM_FILES = 20_000
-"""Of which it is kept what they refer to, in some hundred bytes each; the others are read when their turn comes."""
+SCAN_AHEAD_MAXIMUM_BYTES = 16 * 1024**2
+"""Of memory for what that process says, about. Files of which nothing is kept are read when their turn comes."""
 COLLECT_AFTER_OBJECTS = 100_000
 """New objects, more than old ones, after which Python looks for cycles that nothing refers to. Its default is 700."""
 HASH_BATCH_FILES = 128

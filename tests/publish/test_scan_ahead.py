@@ -114,9 +114,10 @@ def test_what_is_said_no_further_is_left_out() -> None:
 
 
 def test_only_so_much_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scan_ahead, "SCAN_AHEAD_MAXIMUM_FILES", 1)
+    monkeypatch.setattr(scan_ahead, "SCAN_AHEAD_MAXIMUM_BYTES", 300)
     ahead = ScansAhead(None)
-    ahead._take(io.BytesIO(b'{"a.js": [3, [], [], ""]}\n{"b.js": [4, [], [], ""]}\n'))
+    ahead._take(io.BytesIO(b'{"a.js": [4, [], [], ""]}\n{"b.js": [4, [], [], ""]}\n'))
+    assert ahead.settled(SourceFile(path="a.js", size=4, sha256="")) is not None
     assert ahead.settled(SourceFile(path="b.js", size=4, sha256="")) is None
 
 

@@ -21,7 +21,7 @@ from bluegreen_cdn.defaults import (
     COLLECT_AFTER_OBJECTS,
     HASH_BUFFER_BYTES,
     SCAN_AHEAD_BATCH_FILES,
-    SCAN_AHEAD_MAXIMUM_FILES,
+    SCAN_AHEAD_MAXIMUM_BYTES,
     SCAN_AHEAD_MINIMUM_FILES,
     SCAN_MAXIMUM_BYTES,
 )
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 
 _NOTHING: tuple[Any, ...] = (None, (), (), "")
+_FILE_BYTES, _LOAD_BYTES, _REFERENCE_BYTES = 350, 8, 200
+"""What it takes in memory that a file is known, that it leads to a file the short way, and that it does otherwise."""
 
 
 class ScansAhead:
@@ -46,7 +48,7 @@ class ScansAhead:
     """
 
     def __init__(self, folder: Path | None) -> None:
-        self._found: dict[str, list[Any]] = {}
+        self._found: dict[str, tuple[int, tuple[str, ...], list[Any], str]] = {}
         self._process: subprocess.Popen[bytes] | None = None
         if folder is not None and (os.cpu_count() or 1) > 1 and _is_large(folder):
             self._process = _start(folder)
@@ -57,7 +59,7 @@ class ScansAhead:
         if size != file.size:
             return None
         references = tuple([Reference(target, ReferenceKind(kind), above) for target, kind, above in left])
-        return Settled(tuple(loads), Scan(references, base))
+        return Settled(loads, Scan(references, base))
 
     def __enter__(self) -> Self:
         """Begin to take what the process says."""
@@ -72,12 +74,18 @@ class ScansAhead:
             self._process.wait()
 
     def _take(self, said: IO[bytes]) -> None:
+        room = SCAN_AHEAD_MAXIMUM_BYTES
         with said:
             for line in said:
                 # The process may have been ended in the middle of a line.
-                if not line.endswith(b"\n") or len(self._found) >= SCAN_AHEAD_MAXIMUM_FILES:
+                if not line.endswith(b"\n"):
                     return
-                self._found.update(json.loads(line))
+                for path, (size, loads, left, base) in json.loads(line).items():
+                    # Pages lead to the same places again and again: one copy of each.
+                    self._found[path] = (size, tuple(map(sys.intern, loads)), left, base)
+                    room -= _FILE_BYTES + _LOAD_BYTES * len(loads) + _REFERENCE_BYTES * len(left)
+                if room < 0:
+                    return
 
 
 def scan_folder(folder: str) -> Iterator[Mapping[str, list[Any]]]:
