@@ -256,8 +256,14 @@ def test_two_publishers_that_compress_differently(storefront: Path, at: str, bui
 
 @pytest.mark.parametrize(
     "metadata",
-    [{}, {"sha256": "f" * 64}, {"sha256": "f" * 64, "file-sha256": "e" * 64}],
-    ids=["of somebody else", "a file of another build", "a variant of another file"],
+    [
+        {},
+        {"sha256": "f" * 64},
+        {"sha256": "f" * 64, "file-sha256": "e" * 64},
+        {"sha256": "f" * 62, "file-sha256": "its own"},
+        {"sha256": "F" * 64, "file-sha256": "its own"},
+    ],
+    ids=["of somebody else", "a file of another build", "a variant of another file", "cut off", "written otherwise"],
 )
 @pytest.mark.parametrize("key", [f"{SCRIPT}.br", "builds/one/data.json.gz"])
 def test_what_is_no_variant_of_this_file_is_never_served_as_one(
@@ -265,6 +271,9 @@ def test_what_is_no_variant_of_this_file_is_never_served_as_one(
 ) -> None:
     store = MemoryStore()
     headers = ObjectHeaders(content_type="x", cache_control="y", content_encoding={"br": "br", "gz": "gzip"}[key[-2:]])
+    if metadata.get("file-sha256") == "its own":
+        path = key[:-3].removeprefix("shared/").removeprefix("builds/one/")
+        metadata = metadata | {"file-sha256": hashlib.sha256((storefront / path).read_bytes()).hexdigest()}
     store._write(NewObject(key=key, size=1, sha256="f" * 64, headers=headers, metadata=metadata), b"?")
     with pytest.raises(ForeignState, match=rf"object '{key}' of memory://bucket is not the (br|gzip) variant of file"):
         run(storefront, store, build_id="one")

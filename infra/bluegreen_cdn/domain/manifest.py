@@ -120,7 +120,7 @@ class ManifestFile:
             content_disposition=_optional_text(value.get("content_disposition")),
             content_language=_optional_text(value.get("content_language")),
         )
-        if _SHA256.fullmatch(file.sha256) is None:
+        if not is_sha256(file.sha256):
             raise ValueError(f"sha256 of {file.path!r} is {file.sha256!r}")
         # Whoever deletes or copies by manifest trusts its keys: none may point outside of its own build.
         if file.key != object_key(build_id, file.path, file.cache_class):
@@ -217,6 +217,11 @@ class Manifest:
         if len({file.path for file in manifest.files}) != len(manifest.files):
             raise ForeignState(_foreign("it names a path twice"))
         return manifest
+
+
+def is_sha256(text: str) -> bool:
+    """Whether a text is a digest as it is written everywhere: 64 digits in hex, in small letters."""
+    return _SHA256.fullmatch(text) is not None
 
 
 def manifest_lines(manifest: ReadableManifest) -> Iterator[bytes]:

@@ -2,7 +2,7 @@
 
 from bluegreen_cdn.defaults import FILE_DIGEST_METADATA
 from bluegreen_cdn.domain.encodings import Variant
-from bluegreen_cdn.domain.manifest import ManifestFile
+from bluegreen_cdn.domain.manifest import ManifestFile, is_sha256
 from bluegreen_cdn.domain.verification import ExpectedObject, expected_file, expected_variant
 from bluegreen_cdn.publish.object_store import NewObject, StoredObject
 from bluegreen_cdn.publish.source import SourceFile
@@ -36,7 +36,7 @@ def variant_object(file: ManifestFile, variant: Variant, build_id: str) -> NewOb
 
 def variant_in(there: StoredObject, file: ManifestFile, encoding: str) -> Variant | None:
     """The variant that an object is; None if it is not that of these very bytes."""
-    if there.sha256 is None or there.headers.content_encoding != encoding:
+    if there.sha256 is None or not is_sha256(there.sha256) or there.headers.content_encoding != encoding:
         return None
     if there.metadata.get(FILE_DIGEST_METADATA) != file.sha256:
         return None
