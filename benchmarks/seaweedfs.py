@@ -80,7 +80,7 @@ class SeaweedFS:
                     f"-master.port={master}", f"-volume.port={volume}", "-filer", f"-filer.port={filer}",
                     "-s3", f"-s3.port={s3}", f"-s3.config={self._folder / 's3.json'}",
                     f"-metricsPort={self._metrics}", "-s3.port.iceberg=0", "-s3.port.lance=0",
-                    "-volume.max=500", "-master.volumeSizeLimitMB=1024",
+                    "-volume.max=500", "-master.volumeSizeLimitMB=1024", "-master.telemetry=false",
                 ],
                 cwd=self._folder, stdout=log, stderr=subprocess.STDOUT,
             )  # fmt: skip
