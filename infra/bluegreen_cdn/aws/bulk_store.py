@@ -16,6 +16,7 @@ from itertools import islice
 from typing import IO, TYPE_CHECKING, Any, BinaryIO
 from urllib.parse import urlsplit
 
+from bluegreen_cdn.aws.copy_object import read_headers
 from bluegreen_cdn.aws.environment import plain_environment
 from bluegreen_cdn.aws.object_store import S3ObjectStore
 from bluegreen_cdn.aws.session import LazyClient, client, credentials
@@ -29,7 +30,6 @@ from bluegreen_cdn.defaults import (
     SMALL_FILE_BYTES,
     UPLOAD_WORKERS,
 )
-from bluegreen_cdn.domain.headers import ObjectHeaders
 from bluegreen_cdn.errors import FileChanged
 from bluegreen_cdn.publish.object_store import NewObject, PutOutcome, StoredObject
 
@@ -287,13 +287,7 @@ def _stored(key: str, meta: "ObjectMeta", attributes: "Attributes") -> StoredObj
     return StoredObject(
         key=key,
         size=meta["size"],
-        headers=ObjectHeaders(
-            content_type=told.get("Content-Type", ""),
-            cache_control=told.get("Cache-Control", ""),
-            content_encoding=told.get("Content-Encoding") or None,
-            content_disposition=told.get("Content-Disposition") or None,
-            content_language=told.get("Content-Language") or None,
-        ),
+        headers=read_headers({name.replace("-", ""): value for name, value in told.items()}),
         # What S3 calls metadata is always written in small letters.
         metadata={name: value for name, value in told.items() if name == name.lower()},
         version=meta["version"] or "",

@@ -5,6 +5,7 @@ looked at first; where that is not atomic, it is a key of a claimed build id, wh
 """
 
 import base64
+from collections.abc import Mapping
 from typing import Any
 
 from bluegreen_cdn.aws.session import translate_errors
@@ -46,6 +47,17 @@ def written_headers(headers: ObjectHeaders) -> dict[str, str]:
         "CacheControl": headers.cache_control,
         **{name: value for name, value in optional.items() if value},
     }
+
+
+def read_headers(answer: Mapping[str, Any]) -> ObjectHeaders:
+    """An object's headers out of the SDK's answer, or of another one's under the same names."""
+    return ObjectHeaders(
+        content_type=answer.get("ContentType", ""),
+        cache_control=answer.get("CacheControl", ""),
+        content_encoding=answer.get("ContentEncoding") or None,
+        content_disposition=answer.get("ContentDisposition") or None,
+        content_language=answer.get("ContentLanguage") or None,
+    )
 
 
 def sha256_header(sha256: str) -> str:

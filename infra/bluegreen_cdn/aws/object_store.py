@@ -4,11 +4,10 @@ import contextlib
 from collections.abc import Iterator
 from typing import IO, Any, BinaryIO
 
-from bluegreen_cdn.aws.copy_object import copy_if_absent, sha256_header, written_headers
+from bluegreen_cdn.aws.copy_object import copy_if_absent, read_headers, sha256_header, written_headers
 from bluegreen_cdn.aws.object_reader import ObjectReader
 from bluegreen_cdn.aws.session import client, translate_errors
 from bluegreen_cdn.defaults import CONFLICT_ATTEMPTS, UPLOAD_WORKERS
-from bluegreen_cdn.domain.headers import ObjectHeaders
 from bluegreen_cdn.errors import CloudError, FileChanged, NotFound, PreconditionFailed
 from bluegreen_cdn.publish.object_store import NewObject, PutOutcome, StoredObject
 
@@ -112,13 +111,7 @@ class S3ObjectStore:
         return StoredObject(
             key=key,
             size=answer["ContentLength"],
-            headers=ObjectHeaders(
-                content_type=answer.get("ContentType", ""),
-                cache_control=answer.get("CacheControl", ""),
-                content_encoding=answer.get("ContentEncoding") or None,
-                content_disposition=answer.get("ContentDisposition") or None,
-                content_language=answer.get("ContentLanguage") or None,
-            ),
+            headers=read_headers(answer),
             metadata=dict(answer.get("Metadata", {})),
             version=answer.get("VersionId", ""),
             modified=answer["LastModified"].timestamp() if "LastModified" in answer else 0.0,

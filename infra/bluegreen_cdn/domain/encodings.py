@@ -59,11 +59,12 @@ class Variant:
             raise ValueError(f"encoding {encoding!r} is none of {', '.join(ENCODINGS)}")
         if type(size) is not int or size < 0:
             raise ValueError(f"size of the variant in {encoding!r} is {size!r}")
-        if not isinstance(sha256, str) or re.fullmatch("[0-9a-f]{64}", sha256) is None:
+        if not isinstance(sha256, str) or not is_sha256(sha256):
             raise ValueError(f"sha256 of the variant in {encoding!r} is {sha256!r}")
         return cls(encoding=encoding, size=size, sha256=sha256)
 
 
+_SHA256 = re.compile("[0-9a-f]{64}")
 _PACKED = struct.Struct("Q32s" * len(ENCODINGS))
 
 
@@ -80,6 +81,11 @@ def unpack_variants(packed: bytes) -> tuple[Variant, ...]:
         Variant(encoding=encoding, size=size, sha256=digest.hex())
         for encoding, size, digest in zip(ENCODINGS, parts, parts, strict=True)
     )
+
+
+def is_sha256(text: str) -> bool:
+    """Whether a text is a digest as it is written everywhere: 64 digits in hex, in small letters."""
+    return _SHA256.fullmatch(text) is not None
 
 
 def is_compressible(path: str) -> bool:

@@ -14,7 +14,7 @@ from typing import Any, Protocol, Self
 from bluegreen_cdn.defaults import DOCUMENT_MODES
 from bluegreen_cdn.domain.builds import check_build_id
 from bluegreen_cdn.domain.classification import CacheClass, ClassificationRules
-from bluegreen_cdn.domain.encodings import Variant, variant_key
+from bluegreen_cdn.domain.encodings import Variant, is_sha256, variant_key
 from bluegreen_cdn.domain.headers import ObjectHeaders
 from bluegreen_cdn.errors import ForeignState, InvalidInput, UnsupportedFormat
 
@@ -23,7 +23,6 @@ MANIFEST_PREFIX = "manifests/"
 _SUFFIX = ".json"
 _CLAIM_SUFFIX = ".claim"
 _SUPPLEMENT = re.compile(rf"{MANIFEST_PREFIX}(.+)\.[0-9a-f]{{16}}\.healed")
-_SHA256 = re.compile("[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -217,11 +216,6 @@ class Manifest:
         if len({file.path for file in manifest.files}) != len(manifest.files):
             raise ForeignState(_foreign("it names a path twice"))
         return manifest
-
-
-def is_sha256(text: str) -> bool:
-    """Whether a text is a digest as it is written everywhere: 64 digits in hex, in small letters."""
-    return _SHA256.fullmatch(text) is not None
 
 
 def manifest_lines(manifest: ReadableManifest) -> Iterator[bytes]:

@@ -1,8 +1,8 @@
 """What the files of a manifest are written as: the one answer for publishing, compressing and healing."""
 
 from bluegreen_cdn.defaults import FILE_DIGEST_METADATA
-from bluegreen_cdn.domain.encodings import Variant
-from bluegreen_cdn.domain.manifest import ManifestFile, is_sha256
+from bluegreen_cdn.domain.encodings import Variant, is_sha256
+from bluegreen_cdn.domain.manifest import ManifestFile
 from bluegreen_cdn.domain.verification import ExpectedObject, expected_file, expected_variant
 from bluegreen_cdn.publish.object_store import NewObject, StoredObject
 from bluegreen_cdn.publish.source import SourceFile
